@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * access.h - may I? Many SelfSubjectAccessReviews at once on one connection
+ * (authorization.k8s.io/v1).
+ */
+#ifndef ASB_ACCESS_H
+#define ASB_ACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "plugin/kube/http.h"
+
+struct asb_access {
+	const char *group;
+	const char *resource;
+	const char *subresource; /* NULL: none */
+	const char *verb;
+	const char *namespace_; /* NULL: cluster scope */
+	bool optional;		/* missing is no error: the caller degrades */
+	bool allowed;		/* the answer */
+};
+
+/* Asks for all n at once. -1 only when the questions could not be asked; denied rights are in
+ * `allowed`. */
+int asb_access_review(struct asb_http *http, struct asb_access *rights, size_t n,
+		      struct asb_error *err);
+
+/*
+ * 0 when every right that isn't optional is allowed, else -1 and one error that lists each missing
+ * verb and resource, with a hint holding the Role (and RoleBinding line) that grants exactly what
+ * is missing in `namespace_`.
+ */
+int asb_access_require(const struct asb_access *rights, size_t n, const char *namespace_,
+		       struct asb_error *err);
+
+#endif

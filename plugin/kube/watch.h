@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.h - one list-and-watch, kept alive: the callback sees every state of the objects, in order,
+ * whatever happens to the connection.
+ *
+ * Without a resourceVersion it lists first (each object is reported as ADDED). A watch that ends
+ * (timeout, connection loss) continues at the last resourceVersion with backoff, 410 Gone starts
+ * over with a list. Bookmarks only move the resourceVersion. Lines may be cut anywhere. 401, 403
+ * and 404 end it (asb_watch_failed).
+ */
+#ifndef ASB_WATCH_H
+#define ASB_WATCH_H
+
+#include "plugin/kube/api.h"
+
+enum asb_watch_event { ASB_WATCH_ADDED, ASB_WATCH_MODIFIED, ASB_WATCH_DELETED };
+
+/* `object` is borrowed for the call. */
+typedef void asb_watch_fn(void *context, enum asb_watch_event event, const cJSON *object);
+
+struct asb_watch;
+
+/* Watches `path` (a collection) restricted by `field_selector` ("metadata.name=x", or NULL) from
+ * `resource_version` (NULL: list first). */
+struct asb_watch *asb_watch_start(struct asb_http *http, const char *path,
+				  const char *field_selector, const char *resource_version,
+				  asb_watch_fn *callback, void *context, struct asb_error *err);
+
+/* Call after every asb_http_poll: delivers events and restarts what ended. Returns 0, -1 once when
+ * the watch has ended for good. */
+int asb_watch_step(struct asb_watch *watch, struct asb_error *err);
+
+/* Milliseconds until the watch wants a step even without traffic (backoff), -1: none. For the
+ * caller's poll timeout. */
+int asb_watch_timeout(const struct asb_watch *watch);
+
+void asb_watch_free(struct asb_watch *watch);
+
+/* The pure part, fuzzed and unit-tested: bytes of a watch answer in any cuts -> one call per
+ * complete JSON line. */
+struct asb_watch_lines {
+	struct asb_buffer pending;
+};
+int asb_watch_lines_feed(struct asb_watch_lines *lines, const char *bytes, size_t n,
+			 int (*line)(void *context, const char *text, size_t n), void *context);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox.h - one Sandbox from wish to deletion. Knows no terminal and no command line.
+ *
+ *   asb_sandbox_prepare -> asb_sandbox_create -> asb_sandbox_step until RUNNING -> (exec) ...
+ * asb_sandbox_step renews the lease ... -> asb_sandbox_delete
+ *
+ * Guarantees: nothing is created before every needed right was checked; whatever was created is
+ * deleted by asb_sandbox_delete, or, when the program is killed, by the cluster: the Sandbox
+ * carries shutdownTime and shutdownPolicy Delete, its ConfigMap and pod are owned by it. A failure
+ * that can't heal ends the wait at once with cause and next step (diagnose.h); what may heal is
+ * reported through `notice` and waited for.
+ */
+#ifndef ASB_SANDBOX_H
+#define ASB_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plugin/base/error.h"
+#include "plugin/kube/http.h"
+
+/* What the user wants. Strings are borrowed for the life of the sandbox, NULL: default. */
+struct asb_sandbox_options {
+	const char *namespace_;	     /* where the sandbox lives; required */
+	const char *inner_namespace; /* default namespace of kubectl inside; NULL: "default" */
+	const char *name;	     /* NULL: generated, "run-" + 10 random characters */
+	const char *image;	     /* required */
+	const char *image_pull_policy;
+	const char *runtime_class;
+	const char *service_account; /* required */
+	const char *cpu, *memory;    /* limits (requests are smaller) */
+	const char *user;	     /* decimal uid, "image", NULL: 1001 */
+	int64_t ready_timeout_ms;
+	int64_t lease_ms;	/* time the sandbox outlives us when renewed */
+	int64_t run_timeout_ms; /* of the command, for the fixed lease where renewal isn't allowed;
+				   0: unknown */
+	bool keep;		/* not deleted at the end; the lease then is what remains */
+};
+
+enum asb_sandbox_phase {
+	ASB_SANDBOX_CHECKING,	/* rights */
+	ASB_SANDBOX_CREATING,	/* objects */
+	ASB_SANDBOX_SCHEDULING, /* waiting for a node */
+	ASB_SANDBOX_STARTING,	/* image, volumes, container */
+	ASB_SANDBOX_RUNNING,	/* the container runs: exec may be tried */
+	ASB_SANDBOX_GONE,	/* deleted */
+};
+
+struct asb_sandbox;
+
+/* What the caller is told while waiting; both may be NULL. `text` is one line without full stop. */
+struct asb_sandbox_hooks {
+	void (*phase)(void *context, enum asb_sandbox_phase phase);
+	void (*notice)(void *context, const char *text);
+	void *context;
+};
+
+struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
+				    const struct asb_sandbox_options *options,
+				    const struct asb_sandbox_hooks *hooks);
+
+/* Checks rights (in parallel, together with the shim ConfigMap and the API discovery), names what
+ * is missing. Creates nothing. */
+int asb_sandbox_prepare(struct asb_sandbox *sandbox, struct asb_error *err);
+
+/* Creates the shim ConfigMap when it is absent, the Sandbox and its ConfigMap, and starts watching.
+ * After an error asb_sandbox_delete must still be called. */
+int asb_sandbox_create(struct asb_sandbox *sandbox, struct asb_error *err);
+
+/* To be called after every asb_http_poll: takes watch events, renews the lease, finds failures. -1:
+ * it failed for good (also while running: pod evicted, OOM ...). */
+int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err);
+/* Longest time in ms until the next step is wanted, -1: none. */
+int asb_sandbox_timeout(const struct asb_sandbox *sandbox);
+
+enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox);
+const char *asb_sandbox_name(const struct asb_sandbox *sandbox);
+const char *asb_sandbox_pod(const struct asb_sandbox *sandbox);	      /* NULL before it is known */
+const char *asb_sandbox_container(const struct asb_sandbox *sandbox); /* "main" */
+/* NULL-ended argv of `shim connect` inside the container. */
+const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox);
+
+/*
+ * After a lost stream: asks the pod what became of it (bounded, 5 s). Returns the exit status to
+ * report and fills err: 137 for an OOM kill that took PID 1 along (the limit is named), 125 for
+ * everything else (evicted, node lost, container ended, still running).
+ */
+int asb_sandbox_post_mortem(struct asb_sandbox *sandbox, struct asb_error *err);
+
+/*
+ * Deletes what was created; safe to call at any stage and twice. Returns as soon as the API server
+ * has accepted it (garbage collection does the rest). With options.keep the Sandbox stays unless
+ * `force`.
+ */
+int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
+void asb_sandbox_free(struct asb_sandbox *sandbox);
+
+#endif

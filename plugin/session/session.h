@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.h - the client's side of the shim protocol (docs/protocol.md) over one descriptor that
+ * carries the bytes of an exec stream.
+ *
+ * Knows no terminal, no Kubernetes and no event loop: the caller polls the descriptor and calls
+ * asb_session_step. Several jobs may run at once.
+ *
+ * Output of a job waits in its `output` buffers until the caller has handed it on and says so with
+ * asb_job_consumed; only then the shim may send more, so a slow reader stops only its own stream,
+ * and a buffer never holds more than ASB_SESSION_WINDOW bytes. A job has ended when `state` is
+ * ASB_JOB_ENDED or ASB_JOB_REFUSED *and* its buffers are drained. Without an exit record it never
+ * ends well: when the connection is lost the session fails and every job that has not ended is
+ * ASB_JOB_LOST.
+ */
+#ifndef ASB_SESSION_H
+#define ASB_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plugin/base/buffer.h"
+#include "plugin/base/error.h"
+#include "shim/protocol/frame.h"
+
+#define ASB_SESSION_WINDOW (1u << 20) /* bytes of one output stream on the way or waiting */
+
+struct asb_session;
+struct asb_job;
+
+struct asb_job_spec {
+	const char *const *argv; /* NULL-ended, or NULL when `line` is set */
+	const char *line;	 /* for the sandbox's bash, else sh */
+	const char *const *env;	 /* NULL-ended "NAME=value", or NULL */
+	const char *cwd;	 /* NULL: the container's */
+	bool has_stdin;
+	int64_t timeout_ms; /* 0: none */
+};
+
+enum asb_job_state {
+	ASB_JOB_SENT,	 /* START sent, nothing heard yet */
+	ASB_JOB_RUNNING, /* STARTED arrived */
+	ASB_JOB_ENDED,	 /* exit record arrived and verified: `record` is valid */
+	ASB_JOB_REFUSED, /* FAILED arrived: `failed`, `failed_text` */
+	ASB_JOB_LOST,	 /* no exit record came or it did not match the bytes: `error` says why */
+};
+
+/* The exit record. */
+struct asb_exit_record {
+	int code;   /* -1 when killed by a signal */
+	int signal; /* number inside the sandbox, 0 when not */
+	char signal_name[16];
+	bool timed_out, oom_killed, shutdown;
+	uint64_t stdout_bytes, stderr_bytes, stdin_bytes;
+	uint64_t duration_ns, user_us, system_us, max_rss_kib;
+};
+
+struct asb_job_view { /* read-only picture of a job */
+	enum asb_job_state state;
+	struct asb_exit_record record;
+	enum asb_failed_code failed;
+	int failed_errno;
+	const char *failed_text;
+	const struct asb_error *error;
+	uint32_t pid;
+	bool stdin_open;       /* the command still takes stdin */
+	bool eof[3];	       /* EOF of stream 1, 2 has arrived */
+	uint64_t received[3];  /* bytes of stream 1, 2 that have arrived */
+	int64_t first_byte_ms; /* monotonic time of the first output byte, 0 when none */
+};
+
+/* Borrows fd (non-blocking). The HELLO is queued at once. */
+struct asb_session *asb_session_new(int fd);
+void asb_session_free(struct asb_session *session); /* closes nothing, frees all jobs */
+
+/* Queues a job at once, whether or not the shim has answered yet. NULL when the description is
+ * larger than ASB_SPEC_MAX (err: usage). */
+struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
+			      struct asb_error *err);
+const struct asb_job_view *asb_job_view(const struct asb_job *job);
+
+/* Bytes waiting of stream 1 or 2. After handing on n of them: asb_job_consumed. */
+const struct asb_buffer *asb_job_output(const struct asb_job *job, enum asb_stream stream);
+void asb_job_consumed(struct asb_job *job, enum asb_stream stream, size_t n);
+/* Nobody reads this stream any more: the command gets SIGPIPE as in a local pipe; its checksum
+ * isn't verified. */
+void asb_job_discard(struct asb_job *job, enum asb_stream stream);
+
+/* Room for stdin now (0: wait for credit, or the command has closed it). */
+size_t asb_job_stdin_room(const struct asb_job *job);
+void asb_job_write(struct asb_job *job, const void *bytes, size_t n); /* n <= room */
+void asb_job_close_stdin(struct asb_job *job);			      /* in-band EOF */
+void asb_job_signal(struct asb_job *job, const char *name);	      /* "INT" */
+
+/* poll(2) events the session wants on its descriptor now. */
+short asb_session_events(const struct asb_session *session);
+/* Milliseconds until the session wants a step without traffic (heartbeat), -1: none. */
+int asb_session_timeout(const struct asb_session *session);
+/* Reads and writes what is possible. -1 when the connection is lost, silent for ASB_SILENCE_MS or
+ * broken: err says how; jobs are LOST. */
+int asb_session_step(struct asb_session *session, short revents, struct asb_error *err);
+
+/* Says BYE; true once the shim has answered and everything is sent. */
+void asb_session_bye(struct asb_session *session);
+bool asb_session_over(const struct asb_session *session);
+
+bool asb_session_ready(const struct asb_session *session); /* the shim's HELLO has arrived */
+const char *asb_session_shim(
+	const struct asb_session *session); /* "agentsandbox-shim/0.1.0", "" before HELLO */
+/* Bytes on the wire, both ways, frames included. */
+void asb_session_traffic(const struct asb_session *session, uint64_t *sent, uint64_t *received);
+
+/* Exit status of the plugin for an ended or refused job, by design.md's table: code, 128+n, 124,
+ * 126, 127, 125. */
+int asb_job_exit_status(const struct asb_job_view *view);
+
+#endif
