@@ -6,12 +6,12 @@
  * Knows no terminal, no Kubernetes and no event loop: the caller polls the descriptor and calls
  * asb_session_step. Several jobs may run at once.
  *
- * Output of a job waits in its `output` buffers until the caller has handed it on and says so with
- * asb_job_consumed; only then the shim may send more, so a slow reader stops only its own stream,
- * and a buffer never holds more than ASB_SESSION_WINDOW bytes. A job has ended when `state` is
- * ASB_JOB_ENDED or ASB_JOB_REFUSED *and* its buffers are drained. Without an exit record it never
- * ends well: when the connection is lost the session fails and every job that has not ended is
- * ASB_JOB_LOST.
+ * Output of a job waits in a ring per stream (asb_job_peek) until the caller has handed it on and
+ * says so with asb_job_consumed; only then the shim may send more, so a slow reader stops only its
+ * own stream, and a ring never holds more than ASB_SESSION_WINDOW bytes. A job has ended when
+ * `state` is ASB_JOB_ENDED or ASB_JOB_REFUSED *and* its rings are drained (asb_job_pending is 0).
+ * Without an exit record it never ends well: when the connection is lost the session fails and
+ * every job that has not ended is ASB_JOB_LOST.
  */
 #ifndef ASB_SESSION_H
 #define ASB_SESSION_H
@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
-#include "plugin/base/buffer.h"
 #include "plugin/base/error.h"
 #include "shim/protocol/frame.h"
 
@@ -80,8 +80,12 @@ struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_
 			      struct asb_error *err);
 const struct asb_job_view *asb_job_view(const struct asb_job *job);
 
-/* Bytes waiting of stream 1 or 2. After handing on n of them: asb_job_consumed. */
-const struct asb_buffer *asb_job_output(const struct asb_job *job, enum asb_stream stream);
+/* Bytes of stream 1 or 2 that wait to be handed on. */
+size_t asb_job_pending(const struct asb_job *job, enum asb_stream stream);
+/* The same bytes in up to two pieces, for writev(2). Returns the number of pieces, 0 when nothing
+ * waits. They stay in place until asb_job_consumed, asb_job_discard or the next step. */
+int asb_job_peek(const struct asb_job *job, enum asb_stream stream, struct iovec iov[2]);
+/* n of them (at most asb_job_pending) were handed on. */
 void asb_job_consumed(struct asb_job *job, enum asb_stream stream, size_t n);
 /* Nobody reads this stream any more: the command gets SIGPIPE as in a local pipe; its checksum
  * isn't verified. */
