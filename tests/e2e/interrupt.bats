@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# interrupt.bats - whenever the user or the machine stops the plugin, nothing of the run stays.
+load helper
+
+setup_file() { cluster_setup; }
+
+start() { # start NAME ARG...: the plugin itself, in the background; its pid is in $plugin, what it says in said
+  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run --name "$1" "${@:2}" >said 2>&1 &
+  plugin=$!
+}
+
+status_of() { # waits for the plugin at most SECONDS
+  within "$1" ended $plugin || { kill -9 $plugin; return 1; }
+  wait $plugin
+}
+
+@test "Ctrl-C during creation" {
+  for delay in 0 0.02 0.05 0.1 0.2 0.4; do
+    name=$(unique create)
+    start "$name" 'sleep 100'
+    sleep $delay # the moment of the interrupt is what varies
+    kill -INT $plugin
+    run status_of 20
+    if [ "$status" -ne 130 ]; then echo "after $delay s: status $status"; cat said; return 1; fi
+    gone "$name"
+  done
+}
+
+@test "Ctrl-C while the image can't be pulled yet" {
+  name=$(unique pull)
+  start "$name" --image unreachable.test/nothing:1 true
+  within 20 sandbox_exists "$name"
+  kill -INT $plugin
+  run -130 status_of 20
+  gone "$name"
+}
+
+@test "during streaming the first Ctrl-C goes to the command and its exit code counts" {
+  name=$(unique int)
+  start "$name" 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
+  within 30 grep -q ready said
+  kill -INT $plugin
+  run -42 status_of 10
+  grep -q caught said
+  gone "$name"
+}
+
+@test "a second Ctrl-C ends it at once" {
+  name=$(unique int2)
+  start "$name" 'trap "echo caught" INT; echo ready; while :; do sleep 0.1; done'
+  within 30 grep -q ready said
+  kill -INT $plugin
+  within 10 grep -q caught said
+  kill -INT $plugin
+  run -130 status_of 10
+  gone "$name"
+}
+
+@test "SIGTERM and SIGHUP end the command and the sandbox" {
+  for pair in TERM:143 HUP:129; do
+    name=$(unique term)
+    start "$name" 'echo ready; sleep 100'
+    within 30 grep -q ready said
+    kill -"${pair%:*}" $plugin
+    run status_of 10
+    [ "$status" -eq "${pair#*:}" ] || { echo "status $status"; return 1; }
+    gone "$name"
+  done
+}
+
+@test "Ctrl-C during deletion" {
+  for delay in 0 0.01 0.02 0.05; do
+    name=$(unique del)
+    start "$name" 'echo ready'
+    within 30 grep -q ready said
+    sleep $delay # the moment of the interrupt is what varies
+    kill -INT $plugin 2>/dev/null || true
+    run status_of 15
+    gone "$name"
+  done
+}
+
+@test "SIGKILL leaves nothing after the lease" {
+  name=$(unique kill)
+  start "$name" --lease 10s 'echo ready; sleep 1000'
+  within 30 grep -q ready said
+  kill -KILL $plugin
+  wait $plugin || true
+  sandbox_exists "$name"
+  gone "$name" 40
+}
+
+@test "the lease is renewed while we are there" {
+  name=$(unique lease)
+  start "$name" --lease 10s 'echo ready; sleep 25; echo still here'
+  run -0 status_of 60
+  grep -q 'still here' said
+  gone "$name"
+}
