@@ -85,9 +85,9 @@ END
   cp "$USER_KUBECONFIG" kc
   KUBECONFIG=kc kubectl config set-cluster c --server="https://127.0.0.1:$(cat port)" --tls-server-name="${address%:*}" >/dev/null
   name=$(unique cut)
-  KUBECONFIG=$PWD/kc run kubectl agentsandbox run --lease 10s --name "$name" "yes | head -c 100M; exit 0"
+  KUBECONFIG=$PWD/kc run bash -c 'kubectl agentsandbox run --lease 10s --name "$0" "yes | head -c 100M; exit 0" 2>&1 >/dev/null' "$name"
   kill $proxy 2>/dev/null || true
   [ "$status" -eq 125 ]
-  tail -c 2000 <<<"$output" | grep -q 'no exit status'
+  [[ "$output" == *"no exit status"* ]]
   gone "$name" 150
 }
