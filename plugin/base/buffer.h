@@ -15,7 +15,8 @@
 struct asb_buffer {
 	char *data;
 	size_t length;
-	size_t capacity; /* 0: data is the static "" */
+	size_t capacity; /* of the storage; 0: data is the static "" */
+	size_t offset;	 /* bytes of the storage before data */
 	size_t limit;	 /* largest length; 0: none */
 };
 
@@ -31,7 +32,8 @@ void asb_buffer_release(struct asb_buffer *buf);
 /* Releases after overwriting every byte: for tokens and keys. */
 void asb_buffer_release_secret(struct asb_buffer *buf);
 
-/* Appends; returns 0, or -1 when the limit would be passed (then nothing is appended). */
+/* Appends; returns 0, or -1 when the limit would be passed (then nothing is appended). The bytes
+ * must not lie in the buffer itself. */
 int asb_buffer_add(struct asb_buffer *buf, const void *bytes, size_t n);
 int asb_buffer_addstr(struct asb_buffer *buf, const char *text);
 int asb_buffer_addch(struct asb_buffer *buf, char c);

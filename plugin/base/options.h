@@ -2,10 +2,11 @@
 /*
  * options.h - command lines from a table; the same table makes the help text.
  *
- * Accepts "--name value", "--name=value", "-n value", "-nvalue", grouped switches "-iq", and "--"
- * which ends the options. Options may stand before and after operands as kubectl allows, except
- * behind "--" or, with `stop_at_operand`, the first operand. Unknown options are usage errors that
- * name the nearest known one.
+ * Accepts "--name value", "--name=value", "-n value", "-nvalue", "-n=value", grouped switches
+ * "-iq", and "--" which ends the options. Options may stand before and after operands as kubectl
+ * allows, except behind "--" or, with `stop_at_operand`, the first operand. A lone "-" is an
+ * operand. Unknown options are usage errors that name the nearest known one. Of an option that is
+ * given twice the last value counts, except in lists.
  */
 #ifndef ASB_OPTIONS_H
 #define ASB_OPTIONS_H
@@ -50,9 +51,10 @@ struct asb_operands {
 };
 
 /* Parses argv[0..argc-1] (no program name) against the tables (a NULL-ended list of tables, e.g.
- * own and global ones). */
+ * own and global ones). With `stop_at_operand` the first operand and everything behind it, whatever
+ * it looks like, are the operands. After an error `operands` and lists must still be released. */
 int asb_options_parse(const struct asb_option *const *tables, int argc, char *const *argv,
-		      struct asb_operands *operands, struct asb_error *err);
+		      bool stop_at_operand, struct asb_operands *operands, struct asb_error *err);
 void asb_operands_release(struct asb_operands *operands);
 void asb_strings_release(struct asb_strings *strings);
 
