@@ -176,6 +176,21 @@ static cJSON *read_sequence(struct reader *reader)
 	return NULL;
 }
 
+/* A mapping or a sequence of mappings. */
+static bool can_merge(const cJSON *value)
+{
+	const cJSON *item;
+
+	if (!cJSON_IsArray(value))
+		return cJSON_IsObject(value);
+	cJSON_ArrayForEach(item, value)
+	{
+		if (!cJSON_IsObject(item))
+			return false;
+	}
+	return true;
+}
+
 /* Adds what `from` has and `object` has not. */
 static int merge(struct reader *reader, cJSON *object, const cJSON *from)
 {
@@ -184,13 +199,11 @@ static int merge(struct reader *reader, cJSON *object, const cJSON *from)
 	if (cJSON_IsArray(from)) {
 		cJSON_ArrayForEach(item, from)
 		{
-			if (!cJSON_IsObject(item) || merge(reader, object, item) != 0)
+			if (merge(reader, object, item) != 0)
 				return -1;
 		}
 		return 0;
 	}
-	if (!cJSON_IsObject(from))
-		return -1;
 	cJSON_ArrayForEach(item, from)
 	{
 		if (asb_json_member(object, item->string) != NULL)
@@ -267,7 +280,10 @@ static int read_pair(struct reader *reader, cJSON *object, struct keys *keys, cJ
 		return -1;
 	if (is_merge) {
 		cJSON_AddItemToArray(merged, value);
-		return 0;
+		if (can_merge(value))
+			return 0;
+		fail_at(reader, mark, "only mappings can be merged by <<");
+		return -1;
 	}
 	cJSON_AddItemToObject(object, name, value);
 	add_key(keys, value->string, mark);
@@ -288,11 +304,8 @@ static int read_pairs(struct reader *reader, cJSON *object, struct keys *keys, c
 			return -1;
 		cJSON_ArrayForEach(item, merged)
 		{
-			if (merge(reader, object, item) != 0) {
-				if (!asb_failed(reader->err))
-					fail_here(reader, "only mappings can be merged by <<");
+			if (merge(reader, object, item) != 0)
 				return -1;
-			}
 		}
 		return 0;
 	}

@@ -131,7 +131,8 @@ static void test_aliases(void **state)
 		"{\"d\":{\"a\":1,\"b\":3},\"e\":{\"a\":2,\"b\":3}}");
 	refused("a: *x\n", "f: line 1, column 4: unknown anchor");
 	refused("a: &x [*x]\n", "f: line 1, column 8: unknown anchor");
-	refused("<<: 5\n", "f: line 1, column 6: only mappings can be merged by <<");
+	refused("<<: [{a: 1}, 2]\n", "f: line 1, column 1: only mappings can be merged by <<");
+	refused("a: 1\n<<: 5\n", "f: line 2, column 1: only mappings can be merged by <<");
 }
 
 static void test_bounds(void **state)
