@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/kube/kubeconfig.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/kube/kubeconfig_parts.h"
+
+#define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
+
+static bool missing(const char *path)
+{
+	return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+static bool listed_before(const char *list, const char *item, size_t n)
+{
+	while (list < item) {
+		size_t length = strcspn(list, ":");
+
+		if (length == n && strncmp(list, item, n) == 0)
+			return true;
+		list += length + 1;
+	}
+	return false;
+}
+
+/* $KUBECONFIG: empty, repeated and missing ones are skipped. */
+static int add_list(struct asb_kubeconfig_files *files, const char *list, struct asb_error *err)
+{
+	const char *item = list;
+
+	for (;;) {
+		size_t n = strcspn(item, ":");
+		ASB_TEXT path = asb_strndup(item, n);
+
+		if (n > 0 && !listed_before(list, item, n) && !missing(path) &&
+		    asb_kubeconfig_files_add(files, path, err) != 0)
+			return -1;
+		if (item[n] == '\0')
+			return 0;
+		item += n + 1;
+	}
+}
+
+static int find_files(struct asb_kubeconfig_files *files, const struct asb_kubeconfig_flags *flags,
+		      const struct asb_kubeconfig_env *env, struct asb_error *err)
+{
+	ASB_TEXT path = NULL;
+
+	if (flags->kubeconfig != NULL && flags->kubeconfig[0] != '\0')
+		return asb_kubeconfig_files_add(files, flags->kubeconfig, err);
+	if (env->kubeconfig != NULL && env->kubeconfig[0] != '\0')
+		return add_list(files, env->kubeconfig, err);
+	if (env->home == NULL || env->home[0] == '\0')
+		return 0;
+	path = asb_strf("%s/.kube/config", env->home);
+	return missing(path) ? 0 : asb_kubeconfig_files_add(files, path, err);
+}
+
+/* What the merged files and the flags choose. */
+struct choice {
+	const struct asb_kubeconfig_files *files;
+	const char *context, *cluster, *user; /* names, NULL: none */
+	struct asb_stanza context_entry;
+};
+
+static int no_such(const struct choice *choice, const char *kind, struct asb_error *err)
+{
+	struct asb_buffer names = ASB_BUFFER_INIT;
+
+	asb_stanza_names(choice->files, kind, &names);
+	if (names.length > 0)
+		asb_hint(err, "choose one with --%s: %s", kind, names.data);
+	else
+		asb_hint(err, "the configuration names no %s at all", kind);
+	asb_buffer_release(&names);
+	return -1;
+}
+
+static const char *current_context(const struct asb_kubeconfig_files *files)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		const char *name = asb_json_string(files->items[i].root, "current-context");
+
+		if (name != NULL && name[0] != '\0')
+			return name;
+	}
+	return NULL;
+}
+
+/* An empty flag counts as none, as for kubectl. */
+static const char *given(const char *flag)
+{
+	return flag != NULL && flag[0] != '\0' ? flag : NULL;
+}
+
+static int choose_context(struct choice *choice, const struct asb_kubeconfig_flags *flags,
+			  struct asb_error *err)
+{
+	bool asked = given(flags->context) != NULL;
+
+	choice->context = asked ? flags->context : current_context(choice->files);
+	if (choice->context == NULL)
+		return 0;
+	if (asb_stanza_find(choice->files, "context", choice->context, &choice->context_entry))
+		return 0;
+	if (asked)
+		asb_fail(err, "context \"%s\" does not exist", choice->context);
+	else
+		asb_fail(err, "context was not found for specified context: %s", choice->context);
+	return no_such(choice, "context", err);
+}
+
+static int choose(struct choice *choice, const struct asb_kubeconfig_flags *flags,
+		  struct asb_error *err)
+{
+	if (choose_context(choice, flags, err) != 0 ||
+	    asb_stanza_text(&choice->context_entry, "cluster", &choice->cluster, err) != 0 ||
+	    asb_stanza_text(&choice->context_entry, "user", &choice->user, err) != 0)
+		return -1;
+	if (given(flags->cluster) != NULL)
+		choice->cluster = flags->cluster;
+	if (given(flags->user) != NULL)
+		choice->user = flags->user;
+	if (choice->cluster != NULL)
+		return 0;
+	if (choice->context != NULL)
+		return asb_fail(err, "context \"%s\" names no cluster", choice->context);
+	asb_fail(err, "current-context is not set");
+	no_such(choice, "context", err);
+	return asb_wrap(err, "no cluster is chosen");
+}
+
+static int resolve(const struct choice *choice, struct asb_kubeconfig *out, struct asb_error *err)
+{
+	struct asb_stanza cluster, user;
+	const char *namespace_;
+
+	if (!asb_stanza_find(choice->files, "cluster", choice->cluster, &cluster)) {
+		asb_fail(err, "cluster \"%s\" does not exist", choice->cluster);
+		return no_such(choice, "cluster", err);
+	}
+	if (choice->user != NULL && !asb_stanza_find(choice->files, "user", choice->user, &user)) {
+		asb_fail(err, "auth info \"%s\" does not exist", choice->user);
+		return no_such(choice, "user", err);
+	}
+	if (asb_stanza_text(&choice->context_entry, "namespace", &namespace_, err) != 0 ||
+	    asb_kubeconfig_cluster(&cluster, out, err) != 0)
+		return -1;
+	out->context = asb_strdup(choice->context);
+	out->cluster = asb_strdup(choice->cluster);
+	out->user = asb_strdup(choice->user);
+	out->namespace_ = asb_strdup(namespace_);
+	/* Nobody's credentials travel in the clear. */
+	if (choice->user == NULL || strncmp(out->server, "http://", 7) == 0)
+		return 0;
+	return asb_kubeconfig_credentials(&user, out, err);
+}
+
+int asb_kubeconfig_resolve(const struct asb_kubeconfig_files *files,
+			   const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+			   struct asb_error *err)
+{
+	struct choice choice = {.files = files};
+
+	*out = (struct asb_kubeconfig){0};
+	if (choose(&choice, flags, err) == 0 && resolve(&choice, out, err) == 0)
+		return 0;
+	asb_kubeconfig_release(out);
+	return -1;
+}
+
+static int nothing_configured(const struct asb_kubeconfig_flags *flags,
+			      const struct asb_kubeconfig_env *env, struct asb_error *err)
+{
+	asb_fail(err, "no configuration has been provided: no cluster is known");
+	if (given(flags->kubeconfig) != NULL)
+		return asb_hint(err, "%s is empty", flags->kubeconfig);
+	if (given(env->kubeconfig) != NULL)
+		return asb_hint(err, "none of the files in $KUBECONFIG (%s) has anything in it",
+				env->kubeconfig);
+	return asb_hint(err, "name a file with --kubeconfig or $KUBECONFIG, or create "
+			     "~/.kube/config; it tells the API server and who you are");
+}
+
+int asb_kubeconfig_load_env(const struct asb_kubeconfig_flags *flags,
+			    const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+			    struct asb_error *err)
+{
+	struct asb_kubeconfig_files files = {0};
+	bool named = given(flags->context) || given(flags->cluster) || given(flags->user);
+	int rc;
+
+	*out = (struct asb_kubeconfig){0};
+	rc = find_files(&files, flags, env, err);
+	if (rc == 0 && (named || !asb_kubeconfig_files_empty(&files)))
+		rc = asb_kubeconfig_resolve(&files, flags, out, err);
+	else if (rc == 0 && given(flags->kubeconfig) == NULL && asb_incluster_possible(env))
+		rc = asb_incluster_load(env, out, err);
+	else if (rc == 0)
+		rc = nothing_configured(flags, env, err);
+	asb_kubeconfig_files_release(&files);
+	if (rc != 0)
+		asb_kubeconfig_release(out);
+	return rc;
+}
+
+int asb_kubeconfig_load(const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+			struct asb_error *err)
+{
+	const struct asb_kubeconfig_env env = {
+		.kubeconfig = getenv("KUBECONFIG"),
+		.home = getenv("HOME"),
+		.service_host = getenv("KUBERNETES_SERVICE_HOST"),
+		.service_port = getenv("KUBERNETES_SERVICE_PORT"),
+		.pod_namespace = getenv("POD_NAMESPACE"),
+		.service_account = SERVICE_ACCOUNT,
+	};
+
+	return asb_kubeconfig_load_env(flags, &env, out, err);
+}
+
+static void free_secret(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void asb_kubeconfig_release(struct asb_kubeconfig *kubeconfig)
+{
+	free(kubeconfig->context);
+	free(kubeconfig->cluster);
+	free(kubeconfig->user);
+	free(kubeconfig->namespace_);
+	free(kubeconfig->server);
+	free(kubeconfig->tls_server_name);
+	free_secret(kubeconfig->proxy_url); /* it may hold a password */
+	free(kubeconfig->ca_pem);
+	free(kubeconfig->client_certificate_pem);
+	free_secret(kubeconfig->client_key_pem);
+	free_secret(kubeconfig->token);
+	free(kubeconfig->token_file);
+	free(kubeconfig->username);
+	free_secret(kubeconfig->password);
+	*kubeconfig = (struct asb_kubeconfig){0};
+}
