@@ -70,20 +70,23 @@ struct asb_job_view { /* read-only picture of a job */
 	int64_t first_byte_ms; /* monotonic time of the first output byte, 0 when none */
 };
 
-/* Borrows fd (non-blocking). The HELLO is queued at once. */
+/* Borrows fd, a stream socket. The HELLO is queued at once. Never NULL. */
 struct asb_session *asb_session_new(int fd);
 void asb_session_free(struct asb_session *session); /* closes nothing, frees all jobs */
 
-/* Queues a job at once, whether or not the shim has answered yet. NULL when the description is
- * larger than ASB_SPEC_MAX (err: usage). */
+/* Queues a job at once, whether or not the shim has answered yet. The session owns it. NULL when
+ * the description is larger than ASB_SPEC_MAX (err: usage) or the session has failed or ended. */
 struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
 			      struct asb_error *err);
+/* Forgets a job before the session ends, for sessions of many jobs. One that still runs is killed
+ * and its output dropped. NULL is fine. */
+void asb_job_free(struct asb_job *job);
 const struct asb_job_view *asb_job_view(const struct asb_job *job);
 
 /* Bytes of stream 1 or 2 that wait to be handed on. */
 size_t asb_job_pending(const struct asb_job *job, enum asb_stream stream);
 /* The same bytes in up to two pieces, for writev(2). Returns the number of pieces, 0 when nothing
- * waits. They stay in place until asb_job_consumed, asb_job_discard or the next step. */
+ * waits. They stay in place until asb_job_consumed or asb_job_discard. */
 int asb_job_peek(const struct asb_job *job, enum asb_stream stream, struct iovec iov[2]);
 /* n of them (at most asb_job_pending) were handed on. */
 void asb_job_consumed(struct asb_job *job, enum asb_stream stream, size_t n);
@@ -105,8 +108,10 @@ int asb_session_timeout(const struct asb_session *session);
  * broken: err says how; jobs are LOST. */
 int asb_session_step(struct asb_session *session, short revents, struct asb_error *err);
 
-/* Says BYE; true once the shim has answered and everything is sent. */
+/* Says BYE: the shim ends what still runs. */
 void asb_session_bye(struct asb_session *session);
+/* The shim has said BYE too and everything is sent: nothing more will happen. Steps succeed and do
+ * nothing from then on, also when the descriptor is at its end. */
 bool asb_session_over(const struct asb_session *session);
 
 bool asb_session_ready(const struct asb_session *session); /* the shim's HELLO has arrived */

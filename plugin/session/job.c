@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include <uuid/uuid.h>
+
+#include "plugin/session/session_internal.h"
+
+static struct asb_job_stream *stream_of(struct asb_job *job, enum asb_stream stream)
+{
+	return &job->streams[stream == ASB_STDERR];
+}
+
+static const struct asb_job_stream *stream_of_const(const struct asb_job *job,
+						    enum asb_stream stream)
+{
+	return &job->streams[stream == ASB_STDERR];
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static struct asb_job *job_new(struct asb_session *session, const struct asb_job_spec *spec)
+{
+	struct asb_job *job = asb_calloc(1, sizeof(*job));
+
+	job->session = session;
+	job->channel = ++session->last_channel;
+	job->view.failed_text = "";
+	job->view.stdin_open = spec->has_stdin;
+	job->stdin_limit = ASB_STDIN_LIMIT;
+	for (int i = 0; i < 2; i++) {
+		job->streams[i].limit = ASB_SESSION_WINDOW;
+		asb_checksum_init(&job->streams[i].checksum);
+	}
+	if (session->job_count == session->job_capacity) {
+		session->job_capacity = session->job_capacity * 2 + 16;
+		session->jobs =
+			asb_realloc(session->jobs, session->job_capacity * sizeof(*session->jobs));
+	}
+	session->jobs[session->job_count++] = job;
+	return job;
+}
+
+/* SPEC frames, then START: the whole description travels before anything else of this job. */
+static void send_spec(struct asb_job *job, const struct asb_buffer *spec)
+{
+	struct asb_session *session = job->session;
+	uint8_t length[4];
+	size_t at = 0;
+	uuid_t id;
+
+	while (at < spec->length) {
+		size_t n = spec->length - at;
+
+		if (n > ASB_FRAME_PAYLOAD)
+			n = ASB_FRAME_PAYLOAD;
+		asb_session_send(session, ASB_SPEC, 0, job->channel, spec->data + at, n, NULL, 0);
+		at += n;
+	}
+	uuid_generate_random(id);
+	asb_put32(length, (uint32_t)spec->length);
+	asb_session_send(session, ASB_START, 0, job->channel, id, sizeof(id), length,
+			 sizeof(length));
+}
+
+struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
+			      struct asb_error *err)
+{
+	struct asb_buffer bytes = ASB_BUFFER_INIT;
+	struct asb_job *job = NULL;
+
+	if (asb_failed(&session->failure)) {
+		*err = session->failure;
+		return NULL;
+	}
+	if (session->bye_sent || session->bye_received) {
+		asb_fail(err, "the session is over");
+		return NULL;
+	}
+	if (asb_spec_encode(spec, &bytes, err) == 0) {
+		job = job_new(session, spec);
+		send_spec(job, &bytes);
+	}
+	asb_buffer_release(&bytes);
+	return job;
+}
+
+void asb_job_destroy(struct asb_job *job)
+{
+	for (int i = 0; i < 2; i++)
+		free(job->streams[i].ring.bytes);
+	free(job->error);
+	free(job);
+}
+
+void asb_job_free(struct asb_job *job)
+{
+	if (job == NULL)
+		return;
+	if (!asb_job_active(job)) {
+		asb_session_forget(job->session, job);
+		return;
+	}
+	asb_job_discard(job, ASB_STDOUT);
+	asb_job_discard(job, ASB_STDERR);
+	asb_job_signal(job, "KILL");
+	job->abandoned = true;
+}
+
+void asb_job_settle(struct asb_job *job, enum asb_job_state state)
+{
+	job->view.state = state;
+	job->view.stdin_open = false;
+	asb_job_stream_tidy(job, ASB_STDOUT);
+	asb_job_stream_tidy(job, ASB_STDERR);
+}
+
+const struct asb_job_view *asb_job_view(const struct asb_job *job)
+{
+	return &job->view;
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+void asb_job_stream_tidy(struct asb_job *job, enum asb_stream stream)
+{
+	struct asb_job_stream *s = stream_of(job, stream);
+
+	if (asb_ring_used(&s->ring) > 0 || s->ring.bytes == NULL)
+		return;
+	if (s->discarded || job->view.eof[stream] || !asb_job_active(job)) {
+		free(s->ring.bytes);
+		s->ring.bytes = NULL;
+	}
+}
+
+void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream)
+{
+	struct asb_job_stream *s = stream_of(job, stream);
+	uint64_t limit = s->ring.start + ASB_SESSION_WINDOW;
+	uint8_t payload[16];
+
+	if (!asb_job_active(job) || job->view.eof[stream] ||
+	    limit - s->limit < ASB_SESSION_WINDOW / 2)
+		return;
+	s->limit = limit;
+	asb_put64(payload, s->ring.start);
+	asb_put64(payload + 8, limit);
+	asb_session_send(job->session, ASB_CREDIT, (uint8_t)stream, job->channel, payload,
+			 sizeof(payload), NULL, 0);
+}
+
+size_t asb_job_pending(const struct asb_job *job, enum asb_stream stream)
+{
+	return asb_ring_used(&stream_of_const(job, stream)->ring);
+}
+
+int asb_job_peek(const struct asb_job *job, enum asb_stream stream, struct iovec iov[2])
+{
+	const struct asb_ring *ring = &stream_of_const(job, stream)->ring;
+
+	return asb_ring_peek(ring, ring->start, ASB_SESSION_WINDOW, iov);
+}
+
+void asb_job_consumed(struct asb_job *job, enum asb_stream stream, size_t n)
+{
+	struct asb_job_stream *s = stream_of(job, stream);
+
+	asb_ring_consume(&s->ring, s->ring.start + n);
+	asb_job_stream_tidy(job, stream);
+	asb_job_stream_credit(job, stream);
+}
+
+void asb_job_discard(struct asb_job *job, enum asb_stream stream)
+{
+	struct asb_job_stream *s = stream_of(job, stream);
+
+	if (s->discarded)
+		return;
+	s->discarded = true;
+	if (asb_job_active(job) && !job->view.eof[stream])
+		asb_session_send(job->session, ASB_STOP, (uint8_t)stream, job->channel, NULL, 0,
+				 NULL, 0);
+	asb_job_consumed(job, stream, asb_ring_used(&s->ring));
+}
+
+/* --- input ------------------------------------------------------------------------------------ */
+
+size_t asb_job_stdin_room(const struct asb_job *job)
+{
+	uint64_t credit = job->stdin_limit - job->stdin_sent;
+	size_t queued = job->session->out.length;
+	size_t door = queued < ASB_SESSION_QUEUE ? ASB_SESSION_QUEUE - queued : 0;
+
+	if (!job->view.stdin_open)
+		return 0;
+	return credit < door ? (size_t)credit : door;
+}
+
+void asb_job_write(struct asb_job *job, const void *bytes, size_t n)
+{
+	const uint8_t *from = bytes;
+
+	/* The command may have closed its stdin since the caller asked for room. */
+	while (n > 0 && job->view.stdin_open) {
+		size_t piece = n < ASB_DATA_MAX ? n : ASB_DATA_MAX;
+		uint8_t offset[ASB_DATA_HEADER];
+
+		asb_put64(offset, job->stdin_sent);
+		asb_session_send(job->session, ASB_DATA, ASB_STDIN, job->channel, offset,
+				 sizeof(offset), from, piece);
+		job->stdin_sent += piece;
+		from += piece;
+		n -= piece;
+	}
+}
+
+void asb_job_close_stdin(struct asb_job *job)
+{
+	uint8_t offset[ASB_DATA_HEADER];
+
+	if (!job->view.stdin_open)
+		return;
+	asb_put64(offset, job->stdin_sent);
+	asb_session_send(job->session, ASB_EOF, ASB_STDIN, job->channel, offset, sizeof(offset),
+			 NULL, 0);
+	job->view.stdin_open = false;
+}
+
+void asb_job_signal(struct asb_job *job, const char *name)
+{
+	if (asb_job_active(job))
+		asb_session_send(job->session, ASB_SIGNAL, 0, job->channel, name, strlen(name),
+				 NULL, 0);
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static int refused_status(enum asb_failed_code code)
+{
+	switch (code) {
+	case ASB_FAILED_NOT_FOUND:
+	case ASB_FAILED_NO_SHELL:
+		return ASB_STATUS_NOT_FOUND;
+	case ASB_FAILED_NOT_EXECUTABLE:
+		return ASB_STATUS_NOT_EXECUTABLE;
+	default:
+		return ASB_STATUS_PLUGIN;
+	}
+}
+
+int asb_job_exit_status(const struct asb_job_view *view)
+{
+	if (view->state == ASB_JOB_REFUSED)
+		return refused_status(view->failed);
+	if (view->state != ASB_JOB_ENDED)
+		return ASB_STATUS_PLUGIN;
+	if (view->record.timed_out)
+		return ASB_STATUS_TIMEOUT;
+	if (view->record.signal != 0)
+		return ASB_STATUS_SIGNALLED + view->record.signal;
+	return view->record.code;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/session/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/session/session_internal.h"
+
+/* After a PING the shim has the rest of ASB_SILENCE_MS to be heard. Counted from the PING and not
+ * from the last byte, so that a plugin that was stopped for a while does not blame the shim. */
+#define ANSWER_MS (ASB_SILENCE_MS - ASB_PING_INTERVAL_MS)
+
+struct asb_session *asb_session_new(int fd)
+{
+	struct asb_session *session = asb_calloc(1, sizeof(*session));
+
+	session->fd = fd;
+	session->now_ms = asb_monotonic_ms;
+	asb_buffer_init(&session->out);
+	session->in = asb_malloc(ASB_SESSION_READ + ASB_FRAME_MAX);
+	session->last_sent = session->last_received = session->now_ms();
+	asb_session_hello(session);
+	return session;
+}
+
+void asb_session_free(struct asb_session *session)
+{
+	if (session == NULL)
+		return;
+	for (size_t i = 0; i < session->job_count; i++)
+		asb_job_destroy(session->jobs[i]);
+	free(session->jobs);
+	free(session->in);
+	asb_buffer_release(&session->out);
+	free(session);
+}
+
+/* --- jobs ------------------------------------------------------------------------------------- */
+
+/* Where the job of that channel is, or would be. */
+static size_t find(const struct asb_session *session, uint32_t channel)
+{
+	size_t low = 0;
+	size_t high = session->job_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (session->jobs[middle]->channel < channel)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct asb_job *asb_session_job(const struct asb_session *session, uint32_t channel)
+{
+	size_t at = find(session, channel);
+
+	if (at == session->job_count || session->jobs[at]->channel != channel)
+		return NULL;
+	return session->jobs[at];
+}
+
+void asb_session_forget(struct asb_session *session, struct asb_job *job)
+{
+	size_t at = find(session, job->channel);
+
+	session->job_count--;
+	memmove(session->jobs + at, session->jobs + at + 1,
+		(session->job_count - at) * sizeof(*session->jobs));
+	asb_job_destroy(job);
+}
+
+void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why)
+{
+	size_t i = 0;
+
+	while (i < session->job_count) {
+		struct asb_job *job = session->jobs[i];
+
+		if (asb_job_active(job))
+			asb_job_lose(job, "%s", why->message);
+		if (job->abandoned)
+			asb_session_forget(session, job);
+		else
+			i++;
+	}
+}
+
+/* --- the outgoing queue ----------------------------------------------------------------------- */
+
+void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, uint32_t channel,
+		      const void *head, size_t head_length, const void *body, size_t body_length)
+{
+	uint8_t header[ASB_FRAME_HEADER];
+
+	if (session->write_closed || asb_failed(&session->failure))
+		return;
+	asb_frame_header(header, type, flags, channel, (uint16_t)(head_length + body_length));
+	asb_buffer_add(&session->out, header, sizeof(header));
+	asb_buffer_add(&session->out, head, head_length);
+	asb_buffer_add(&session->out, body, body_length);
+}
+
+static void flush(struct asb_session *session)
+{
+	while (session->out.length > 0) {
+		ssize_t n = send(session->fd, session->out.data, session->out.length,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n < 0) {
+			/* Not the end yet: exit records may wait on the way in. Reading finds the
+			 * end. */
+			session->write_closed = true;
+			asb_buffer_reset(&session->out);
+			return;
+		}
+		session->sent += (uint64_t)n;
+		session->last_sent = session->now_ms();
+		asb_buffer_drop(&session->out, (size_t)n);
+	}
+}
+
+/* --- the way in ------------------------------------------------------------------------------- */
+
+void asb_session_fail(struct asb_session *session, const char *format, ...)
+{
+	bool jobs_wait = false;
+	struct asb_error why = ASB_ERROR_INIT;
+	char text[1024];
+	va_list ap;
+
+	if (asb_failed(&session->failure))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	asb_fail(&why, "%s", text);
+	for (size_t i = 0; i < session->job_count; i++)
+		jobs_wait |= asb_job_active(session->jobs[i]);
+	asb_fail(&session->failure, "%s%s", jobs_wait ? "no exit status was received: " : "", text);
+	asb_buffer_reset(&session->out);
+	asb_session_lose_jobs(session, &why);
+}
+
+/* Hands every whole frame on and keeps the rest. */
+static void take_frames(struct asb_session *session)
+{
+	while (!asb_failed(&session->failure) && !session->bye_received) {
+		const uint8_t *bytes = session->in + session->in_start;
+		size_t n = session->in_end - session->in_start;
+		struct asb_frame frame;
+		int taken;
+
+		if (!session->hello && asb_session_greet(session, bytes, n) <= 0)
+			break;
+		taken = asb_frame_decode(bytes, n, &frame);
+		if (taken < 0)
+			asb_session_fail(session, "the sandbox sent a frame longer than allowed");
+		if (taken <= 0)
+			break;
+		session->in_start += (size_t)taken;
+		asb_session_frame(session, &frame);
+	}
+}
+
+static void end_of_input(struct asb_session *session)
+{
+	session->write_closed = true;
+	asb_buffer_reset(&session->out);
+	if (session->bye_received)
+		return;
+	if (!session->hello && session->in_end == session->in_start)
+		asb_session_fail(session,
+				 "the connection to the sandbox ended before the shim answered");
+	else
+		asb_session_fail(session, "the connection to the sandbox was lost");
+}
+
+static void receive(struct asb_session *session)
+{
+	ssize_t n;
+
+	/* Less than a frame is left over, so the move is short and what follows always fits. */
+	memmove(session->in, session->in + session->in_start, session->in_end - session->in_start);
+	session->in_end -= session->in_start;
+	session->in_start = 0;
+	n = recv(session->fd, session->in + session->in_end, ASB_SESSION_READ, MSG_DONTWAIT);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
+		return;
+	if (n < 0 && errno != ECONNRESET) {
+		asb_session_fail(session, "cannot read from the sandbox: %s", strerror(errno));
+		return;
+	}
+	if (n <= 0) {
+		end_of_input(session);
+		return;
+	}
+	session->in_end += (size_t)n;
+	session->received += (uint64_t)n;
+	session->last_received = session->now_ms();
+	session->waiting_since = 0;
+	take_frames(session);
+}
+
+/* --- the heartbeat ---------------------------------------------------------------------------- */
+
+/* A PING is due when one of the two directions has been silent for the interval: the shim wants to
+ * hear from us, and we want to hear from it. */
+static int64_t ping_due(const struct asb_session *session)
+{
+	int64_t since = session->last_sent < session->last_received ? session->last_sent
+								    : session->last_received;
+
+	if (session->last_ping > since)
+		since = session->last_ping;
+	return since + ASB_PING_INTERVAL_MS;
+}
+
+static void heartbeat(struct asb_session *session)
+{
+	int64_t now = session->now_ms();
+	uint8_t stamp[8];
+
+	if (session->waiting_since != 0 && now >= session->waiting_since + ANSWER_MS) {
+		asb_session_fail(session, "nothing was heard from the sandbox for %d s",
+				 ASB_SILENCE_MS / 1000);
+		return;
+	}
+	if (now < ping_due(session))
+		return;
+	asb_put64(stamp, (uint64_t)now);
+	asb_session_send(session, ASB_PING, 0, 0, stamp, sizeof(stamp), NULL, 0);
+	session->last_ping = now;
+	if (session->waiting_since == 0)
+		session->waiting_since = now;
+}
+
+/* --- what the caller sees --------------------------------------------------------------------- */
+
+int asb_session_step(struct asb_session *session, short revents, struct asb_error *err)
+{
+	bool late = session->waiting_since != 0 &&
+		    session->now_ms() >= session->waiting_since + ANSWER_MS;
+
+	if (!asb_failed(&session->failure) && !asb_session_over(session)) {
+		/* Before silence is blamed on the shim, what it may have said is read. */
+		if (late || (revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0)
+			receive(session);
+		if (!session->bye_received)
+			heartbeat(session);
+		flush(session);
+	}
+	if (!asb_failed(&session->failure))
+		return 0;
+	*err = session->failure;
+	return -1;
+}
+
+short asb_session_events(const struct asb_session *session)
+{
+	if (asb_failed(&session->failure) || asb_session_over(session))
+		return 0;
+	return session->out.length > 0 ? POLLIN | POLLOUT : POLLIN;
+}
+
+int asb_session_timeout(const struct asb_session *session)
+{
+	int64_t due = ping_due(session);
+
+	if (asb_failed(&session->failure) || session->bye_received)
+		return -1;
+	if (session->waiting_since != 0 && session->waiting_since + ANSWER_MS < due)
+		due = session->waiting_since + ANSWER_MS;
+	due -= session->now_ms();
+	return due < 0 ? 0 : (int)due;
+}
+
+void asb_session_bye(struct asb_session *session)
+{
+	if (session->bye_sent)
+		return;
+	asb_session_send(session, ASB_BYE, 0, 0, NULL, 0, NULL, 0);
+	session->bye_sent = true;
+}
+
+bool asb_session_over(const struct asb_session *session)
+{
+	return session->bye_received && session->out.length == 0;
+}
+
+bool asb_session_ready(const struct asb_session *session)
+{
+	return session->hello;
+}
+
+const char *asb_session_shim(const struct asb_session *session)
+{
+	return session->shim;
+}
+
+void asb_session_traffic(const struct asb_session *session, uint64_t *sent, uint64_t *received)
+{
+	*sent = session->sent;
+	*received = session->received;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_internal.h - what the files of plugin/session share (and their unit test looks at).
+ *
+ *   session.c        the connection: bytes in and out, heartbeat, loss
+ *   session_frame.c  frames of the session itself: HELLO, PING, ERROR, BYE
+ *   job.c            what the caller does with a job
+ *   job_frame.c      what the shim says about a job
+ *   spec.c           a job's description in bytes
+ *
+ * A session has failed once `failure` is set; from then on nothing is queued and no job is active.
+ * A job is active while its state is ASB_JOB_SENT or ASB_JOB_RUNNING: only then its frames count.
+ */
+#ifndef ASB_SESSION_INTERNAL_H
+#define ASB_SESSION_INTERNAL_H
+
+#include "plugin/base/buffer.h"
+#include "plugin/session/checksum.h"
+#include "plugin/session/session.h"
+#include "shim/protocol/ring.h"
+
+#define ASB_SESSION_READ (256u << 10)  /* bytes taken from the descriptor at once */
+#define ASB_SESSION_QUEUE (256u << 10) /* queued bytes that close the door for stdin */
+
+struct asb_session {
+	int fd;
+	int64_t (*now_ms)(void); /* asb_monotonic_ms; a test may put its own clock */
+	struct asb_error failure;
+
+	struct asb_buffer out; /* frames on their way to the descriptor */
+	uint8_t *in;	       /* ASB_SESSION_READ + ASB_FRAME_MAX bytes; [in_start, in_end) wait */
+	size_t in_start, in_end;
+	uint64_t sent, received; /* bytes on the wire */
+	bool write_closed;	 /* the other end takes nothing any more, but may have said more */
+
+	bool hello; /* the shim's HELLO has arrived */
+	bool bye_sent, bye_received;
+	char shim[64]; /* PROGRAM of the shim's HELLO */
+
+	/* Heartbeat, all in ms of now_ms. waiting_since: the first PING since something arrived. */
+	int64_t last_sent, last_received, last_ping, waiting_since;
+
+	struct asb_job **jobs; /* by rising channel number */
+	size_t job_count, job_capacity;
+	uint32_t last_channel;
+};
+
+/* One output stream. Its ring's offsets are those of the stream: start is what was handed on, end
+ * what has arrived. The storage exists only while there is something to hold. */
+struct asb_job_stream {
+	struct asb_ring ring;
+	uint64_t limit; /* highest limit that the shim was given */
+	bool discarded;
+	struct asb_checksum checksum;
+};
+
+struct asb_job {
+	struct asb_job_view view; /* eof and received live here */
+	struct asb_session *session;
+	uint32_t channel;
+	bool abandoned; /* its owner has freed it: it goes when it ends */
+	uint64_t stdin_sent, stdin_limit;
+	struct asb_job_stream streams[2]; /* stdout, stderr */
+	struct asb_error *error;	  /* owned; view.error points here */
+	char failed_text[512];
+};
+
+static inline bool asb_job_active(const struct asb_job *job)
+{
+	return job->view.state == ASB_JOB_SENT || job->view.state == ASB_JOB_RUNNING;
+}
+
+/* --- session.c --- */
+
+/* Queues one frame whose payload is `head` and then `body`. */
+void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, uint32_t channel,
+		      const void *head, size_t head_length, const void *body, size_t body_length);
+/* The session fails, once, and with it every active job. */
+void asb_session_fail(struct asb_session *session, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The active jobs are lost because of `why`; the session itself may go on. */
+void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why);
+/* The job on that channel, NULL when there is none. */
+struct asb_job *asb_session_job(const struct asb_session *session, uint32_t channel);
+void asb_session_forget(struct asb_session *session, struct asb_job *job);
+
+/* --- session_frame.c --- */
+
+void asb_session_hello(struct asb_session *session); /* queues ours */
+/* Judges the first bytes. 1: they begin as a shim does; 0: too few to tell; -1: the session
+ * failed. */
+int asb_session_greet(struct asb_session *session, const uint8_t *bytes, size_t n);
+/* Takes one frame, of whatever type. */
+void asb_session_frame(struct asb_session *session, const struct asb_frame *frame);
+/* Text from the sandbox for messages: control characters become '?', `cap` counts the NUL. */
+void asb_session_printable(char *out, size_t cap, const uint8_t *bytes, size_t n);
+
+/* --- job_frame.c --- */
+
+enum asb_frame_taken {
+	ASB_FRAME_TAKEN,
+	ASB_FRAME_UNKNOWN, /* no frame that a shim sends about a job */
+	ASB_FRAME_BROKEN,  /* the session can't go on */
+};
+
+/* Takes a job frame or stream frame. One for a channel without an active job is ignored: frames
+ * cross. */
+enum asb_frame_taken asb_job_frame(struct asb_session *session, const struct asb_frame *frame);
+/* Says why no exit status came and ends the job. */
+void asb_job_lose(struct asb_job *job, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* --- job.c --- */
+
+/* The job has ended in whatever way: nothing more is sent for it. */
+void asb_job_settle(struct asb_job *job, enum asb_job_state state);
+void asb_job_destroy(struct asb_job *job);
+/* Frees a ring's storage when nothing can need it any more. */
+void asb_job_stream_tidy(struct asb_job *job, enum asb_stream stream);
+/* Gives the shim more room once half of the window was handed on. */
+void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream);
+
+/* --- spec.c --- */
+
+/* Appends the attributes of docs/protocol.md §4. -1 when they are more than ASB_SPEC_MAX bytes. */
+int asb_spec_encode(const struct asb_job_spec *spec, struct asb_buffer *out, struct asb_error *err);
+
+#endif
