@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/printable.h"
 #include "plugin/session/session_internal.h"
 
 void asb_job_lose(struct asb_job *job, const char *format, ...)
@@ -35,8 +36,8 @@ static bool take_failed(struct asb_job *job, const struct asb_frame *frame)
 {
 	job->view.failed = (enum asb_failed_code)asb_get16(frame->payload);
 	job->view.failed_errno = (int)asb_get32(frame->payload + 2);
-	asb_session_printable(job->failed_text, sizeof(job->failed_text), frame->payload + 6,
-			      frame->length - 6u);
+	asb_printable(job->failed_text, sizeof(job->failed_text), frame->payload + 6,
+		      frame->length - 6u);
 	job->view.failed_text = job->failed_text;
 	asb_job_settle(job, ASB_JOB_REFUSED);
 	return true;
@@ -68,8 +69,8 @@ static void take_attribute(struct reading *r, const struct asb_attr *attr)
 		record->code = value <= 255 ? (int)value : 255;
 		break;
 	case ASB_EXIT_SIGNAL:
-		asb_session_printable(record->signal_name, sizeof(record->signal_name), attr->value,
-				      attr->length);
+		asb_printable(record->signal_name, sizeof(record->signal_name), attr->value,
+			      attr->length);
 		break;
 	case ASB_EXIT_SIGNO:
 		record->signal = value <= 127 ? (int)value : 0;

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <string.h>
 
 #include <uuid/uuid.h>
 
+#include "plugin/base/printable.h"
 #include "plugin/session/session_internal.h"
 
 /* Answers to frames wait in the queue; a peer that sends and never reads gets no more of them. */
 #define ANSWERS_MAX (1u << 20)
-
-void asb_session_printable(char *out, size_t cap, const uint8_t *bytes, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n && i + 1 < cap; i++) {
-		/* 0xc2 0x80 to 0xc2 0x9f are control characters too: some terminals obey them. */
-		bool c1 = i > 0 && bytes[i - 1] == 0xc2 && bytes[i] < 0xa0;
-
-		out[i] = bytes[i] < 0x20 || bytes[i] == 0x7f || c1 ? '?' : (char)bytes[i];
-	}
-	out[i] = '\0';
-}
 
 /* --- HELLO ------------------------------------------------------------------------------------ */
 
@@ -66,7 +53,7 @@ int asb_session_greet(struct asb_session *session, const uint8_t *bytes, size_t 
 	if (begins_well(bytes, n))
 		return n >= ASB_FRAME_HEADER + ASB_HELLO_MAGIC_LEN ||
 		       (n >= ASB_FRAME_HEADER && bytes[0] == ASB_ERROR);
-	asb_session_printable(quote, sizeof(quote), bytes, n);
+	asb_printable(quote, sizeof(quote), bytes, n);
 	asb_session_fail(session, "what answers in the sandbox is not the shim: \"%s%s\"", quote,
 			 n > sizeof(quote) - 1 ? "..." : "");
 	return -1;
@@ -86,8 +73,8 @@ static void take_hello(struct asb_session *session, const struct asb_frame *fram
 		if (attr.tag == ASB_HELLO_VERSION)
 			version = asb_attr_uint(&attr, 0);
 		else if (attr.tag == ASB_HELLO_PROGRAM)
-			asb_session_printable(session->shim, sizeof(session->shim), attr.value,
-					      attr.length);
+			asb_printable(session->shim, sizeof(session->shim), attr.value,
+				      attr.length);
 	}
 	if (more < 0)
 		asb_session_fail(session, "the shim's greeting is malformed");
@@ -114,7 +101,7 @@ static void take_error(struct asb_session *session, const struct asb_frame *fram
 		asb_session_fail(session, "the shim ended the session with a malformed error");
 		return;
 	}
-	asb_session_printable(text, sizeof(text), frame->payload + 2, frame->length - 2u);
+	asb_printable(text, sizeof(text), frame->payload + 2, frame->length - 2u);
 	asb_session_fail(session, "the shim ended the session: %s (error %u)", text,
 			 asb_get16(frame->payload));
 }

@@ -92,8 +92,6 @@ void asb_session_hello(struct asb_session *session); /* queues ours */
 int asb_session_greet(struct asb_session *session, const uint8_t *bytes, size_t n);
 /* Takes one frame, of whatever type. */
 void asb_session_frame(struct asb_session *session, const struct asb_frame *frame);
-/* Text from the sandbox for messages: control characters become '?', `cap` counts the NUL. */
-void asb_session_printable(char *out, size_t cap, const uint8_t *bytes, size_t n);
 
 /* --- job_frame.c --- */
 
