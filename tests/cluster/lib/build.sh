@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# Building and caching: programs from the Go modules of modules/.
+#
+# An artefact is a directory of the cache named by a hash of everything it is
+# made from, its build function's text included. It is built aside and renamed,
+# so it is either complete or not there, and is shared by every checkout.
+
+# artefact NAME FUNCTION INPUT...: makes the artefact unless it is cached, by
+# FUNCTION DIR. An input is a file, or text when no such file exists. Leaves the
+# directory in the array ARTEFACT under NAME.
+artefact() {
+	local name=$1 function=$2 input key dir
+	shift 2
+	key=$({
+		declare -f "$function" go_build layer_tar image_archive
+		for input in "$@"; do
+			if [[ -f $input ]]; then cat -- "$input"; else printf '%s\n' "$input"; fi
+		done
+	} | sha256sum)
+	dir=$CACHE/$name-${key:0:16}
+	ARTEFACT[$name]=$dir
+	[[ -d $dir ]] || step "build $name" build_aside "$name" "$function" "$dir"
+}
+
+build_aside() {
+	local name=$1 function=$2 dir=$3 aside
+	if [[ -z ${BUILD_LOCKED:-} ]]; then
+		take_lock "$CACHE/lock"
+		BUILD_LOCKED=1
+		# Nobody else builds now: whatever is lying about was cut short.
+		rm -rf --one-file-system "$CACHE"/.aside-*
+	fi
+	[[ -d $dir ]] && return
+	aside=$(mktemp -d "$CACHE/.aside-$name.XXXXXX")
+	CURRENT_LOG=$CACHE/$name.log
+	"$function" "$aside" >"$CURRENT_LOG" 2>&1
+	CURRENT_LOG=
+	chmod 755 "$aside"
+	mv -T "$aside" "$dir"
+}
+
+# newer_or_same A B: whether version A is at least B.
+newer_or_same() {
+	[[ $(printf '%s\n' "$1" "$2" | sort -V | tail -n 1) == "$1" ]]
+}
+
+# need_go: sets GO to a Go that can build modules/. The machine's own where it is
+# new enough, or can fetch a newer toolchain; else that toolchain's module is
+# fetched with the Go of Debian, which need not be able to build anything.
+need_go() {
+	local have=0 want
+	[[ -z ${GO:-} ]] || return 0
+	want=$(sed -n 's/^go //p' "$MODULES"/*/go.mod | sort -V | tail -n 1)
+	if type -P go >/dev/null; then
+		have=$(cd / && GOTOOLCHAIN=local go env GOVERSION)
+		have=${have#go}
+	fi
+	GO=go
+	if newer_or_same "$have" "$want"; then
+		export GOTOOLCHAIN=local
+	elif newer_or_same "$have" 1.21; then
+		export GOTOOLCHAIN=go$GO_VERSION
+	else
+		artefact go build_go "$GO_VERSION"
+		GO=${ARTEFACT[go]}/toolchain/bin/go
+		export GOTOOLCHAIN=local
+	fi
+}
+
+build_go() {
+	local debian=$1/debian from
+	mkdir "$debian"
+	unpack_debian "$debian" golang-1.19-go golang-1.19-src
+	from=$(cd "$debian" && GOROOT='' GOFLAGS=-modcacherw GOMODCACHE=$debian/modules \
+		"$debian"/usr/lib/go-1.19/bin/go mod download -json \
+		"golang.org/toolchain@v0.0.1-go$GO_VERSION.linux-$(dpkg --print-architecture)" | jq -r .Dir)
+	mv "$from" "$1/toolchain"
+	# Modules carry no permissions; Go restores them only from version 1.21 on.
+	chmod 755 "$1"/toolchain/bin/* "$1"/toolchain/pkg/tool/*/*
+	rm -rf "$debian"
+}
+
+# go_build MODULE DIR LDFLAGS PACKAGE...: static programs into DIR, from exactly
+# what the module's go.sum says.
+go_build() {
+	local module=$1 dir=$2 ldflags=$3
+	shift 3
+	(cd "$MODULES/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS='-mod=readonly -buildvcs=false' \
+		"$GO" build -trimpath -ldflags "-s -w $ldflags" -o "$dir/" "$@")
+}
+
+# module_version MODULE PATH: the version of PATH that MODULE's go.mod requires.
+module_version() {
+	awk -v path="$2" '$1 == "require" && $2 == path { print $3 }' "$MODULES/$1/go.mod"
+}
+
+build_kubernetes() {
+	local version=$KUBERNETES_VERSION plain package ldflags='' key
+	local -A value
+	plain=${version#v}
+	value=([gitVersion]=$version [gitMajor]=${plain%%.*} [gitTreeState]=archive
+		[gitMinor]=$(cut -d. -f2 <<<"$plain"))
+	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		for key in "${!value[@]}"; do
+			ldflags+=" -X $package.$key=${value[$key]}"
+		done
+	done
+	need_go
+	go_build kubernetes "$1" "$ldflags" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubelet,kubectl}
+}
+
+build_etcd() {
+	need_go
+	go_build etcd "$1" '' go.etcd.io/etcd/server/v3
+	mv "$1/server" "$1/etcd" 2>/dev/null || mv "$1/v3" "$1/etcd"
+}
+
+build_coredns() {
+	need_go
+	go_build coredns "$1" '' .
+}
+
+build_helpers() {
+	need_go
+	go_build pause "$1" '' .
+	go_build registry "$1" '' .
+}
+
+# The controller, and upstream's all-in-one manifest as its own kustomization
+# renders it, with the image's name filled in.
+build_controller() {
+	local version=$AGENT_SANDBOX_VERSION source
+	need_go
+	go_build agent-sandbox "$1" \
+		"-X sigs.k8s.io/agent-sandbox/internal/version.gitVersion=$version" \
+		sigs.k8s.io/agent-sandbox/cmd/agent-sandbox-controller
+	source=$(cd "$MODULES/agent-sandbox" && "$GO" list -m -f '{{.Dir}}' sigs.k8s.io/agent-sandbox)
+	mkdir "$1/crds"
+	cp --no-preserve=mode "$source"/k8s/crds/*.yaml "$1/crds"
+	"${ARTEFACT[kubernetes]}/kubectl" kustomize "$source/k8s" |
+		sed "s|ko://sigs.k8s.io/agent-sandbox/cmd/agent-sandbox-controller|$CONTROLLER_IMAGE|" >"$1/all.yaml"
+}
+
+# build_all: every artefact that a running cluster needs.
+build_all() {
+	local m=$MODULES
+	mkdir -p "$CACHE"
+	artefact runtime build_runtime containerd-runc-cni
+	artefact kubernetes build_kubernetes "$m"/kubernetes/go.{mod,sum} "$KUBERNETES_VERSION"
+	artefact etcd build_etcd "$m"/etcd/go.{mod,sum}
+	artefact coredns build_coredns "$m"/coredns/{go.mod,go.sum,main.go}
+	artefact helpers build_helpers "$m"/{pause,registry}/{go.mod,main.go}
+	artefact controller build_controller "$m"/agent-sandbox/go.{mod,sum} "${ARTEFACT[kubernetes]##*/}"
+	artefact rootfs build_rootfs "$IMAGE_SUITE"
+	artefact images build_images "${ARTEFACT[rootfs]##*/}" "${ARTEFACT[kubernetes]##*/}" \
+		"${ARTEFACT[helpers]##*/}" "$PAUSE_IMAGE"
+	artefact controller-image build_controller_image "${ARTEFACT[controller]##*/}" "$CONTROLLER_IMAGE"
+}

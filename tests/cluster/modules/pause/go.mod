@@ -1,0 +1,3 @@
+module agentsandbox.test/cluster/pause
+
+go 1.26.0

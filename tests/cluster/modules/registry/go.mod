@@ -1,0 +1,3 @@
+module agentsandbox.test/cluster/registry
+
+go 1.26.0
