@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a sandbox: everything that was made, or may have been, is deleted; or, kept, it gets
+ * an hour. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/sandbox_internal.h"
+
+#define SETTLE_MS 3000
+#define KEEP_MS 3600000
+
+static int keep(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	int64_t offset = asb_http_clock_offset_ms(sandbox->http);
+	ASB_TEXT end = asb_lease_shutdown_time(KEEP_MS, offset);
+	ASB_JSON patch = asb_json_literal("{}");
+	ASB_JSON answer = NULL;
+
+	if (!asb_rights_allow(&sandbox->rights, ASB_RIGHT_SANDBOX_PATCH)) {
+		asb_sandbox_notice(sandbox,
+				   "sandbox %s is kept until the end that was fixed at its start",
+				   sandbox->name);
+		return 0;
+	}
+	asb_json_set_string(patch, "spec/shutdownTime", end);
+	answer = asb_api_merge_patch(sandbox->http, sandbox->sandbox.path, patch, err);
+	if (answer == NULL)
+		return asb_wrap(err, "keeping sandbox \"%s\"", sandbox->name);
+	asb_sandbox_notice(sandbox, "sandbox %s is kept until %s", sandbox->name, end);
+	return 0;
+}
+
+/*
+ * We never saw an answer to the Sandbox's POST, and the user gave the name: there may be a Sandbox
+ * of somebody else under it. Ours carries this run's instance label. One look may come too early;
+ * a second one a moment later finds what the server was still working on.
+ */
+static void identify(struct asb_sandbox *sandbox)
+{
+	struct asb_object *object = &sandbox->sandbox;
+
+	for (int look = 0; look < 2; look++) {
+		struct asb_error failure = ASB_ERROR_INIT;
+		ASB_JSON found = asb_api_get(sandbox->http, object->path, &failure);
+		const char *instance = asb_labels_instance(found);
+
+		if (found != NULL) {
+			bool ours = instance != NULL && strcmp(instance, sandbox->instance) == 0;
+
+			free(object->uid);
+			object->uid = asb_strdup(asb_json_string(found, "metadata/uid"));
+			object->state = ours ? ASB_OBJECT_PRESENT : ASB_OBJECT_NONE;
+			return;
+		}
+		if (failure.http != 404)
+			return; /* stays UNKNOWN: by name, then */
+		asb_object_pause(sandbox->http, 300);
+	}
+	object->state = ASB_OBJECT_NONE;
+}
+
+static void settle(struct asb_sandbox *sandbox)
+{
+	asb_sandbox_let_go(sandbox);
+	asb_object_settle(&sandbox->sandbox, sandbox->http, SETTLE_MS);
+	asb_object_settle(&sandbox->shim, sandbox->http, SETTLE_MS);
+	asb_object_settle(&sandbox->config, sandbox->http, SETTLE_MS);
+	if (sandbox->sandbox.state == ASB_OBJECT_UNKNOWN && sandbox->options.name != NULL)
+		identify(sandbox);
+	/* It carries the Sandbox's UID, so that garbage collection takes it if we may not, or can't
+	 * be sure that it is ours. */
+	if (!asb_rights_allow(&sandbox->rights, ASB_RIGHT_CONFIGMAP_DELETE) ||
+	    (sandbox->config.state == ASB_OBJECT_UNKNOWN && sandbox->options.name != NULL))
+		sandbox->config.state = ASB_OBJECT_NONE;
+}
+
+static int fail_deletion(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	asb_wrap(err, "deleting sandbox \"%s\"", sandbox->name);
+	return asb_hint(err,
+			"the cluster deletes it when its lease runs out; or: kubectl -n %s delete "
+			"sandbox %s",
+			sandbox->options.namespace_, sandbox->name);
+}
+
+int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
+{
+	struct asb_object *objects[] = {&sandbox->sandbox, &sandbox->config};
+
+	if (sandbox->phase == ASB_SANDBOX_GONE)
+		return 0;
+	if (sandbox->options.keep && !force && sandbox->sandbox.state == ASB_OBJECT_PRESENT) {
+		asb_sandbox_let_go(sandbox);
+		return keep(sandbox, err);
+	}
+	settle(sandbox);
+	if (asb_objects_delete(objects, 2, sandbox->http, err) < 0)
+		return fail_deletion(sandbox, err);
+	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_GONE);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/sandbox/diagnose_rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "plugin/base/buffer.h"
+#include "plugin/base/printable.h"
+#include "plugin/sandbox/spec.h"
+
+static const char *or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+static const char *pod_spec_string(const cJSON *sandbox, const cJSON *pod, const char *path)
+{
+	ASB_TEXT in_pod = asb_strf("spec/%s", path);
+	ASB_TEXT in_template = asb_strf("spec/podTemplate/spec/%s", path);
+	const char *text = asb_json_string(pod, in_pod);
+
+	return or_empty(text != NULL ? text : asb_json_string(sandbox, in_template));
+}
+
+void asb_subject_init(struct asb_subject *subject, const cJSON *sandbox, const cJSON *pod)
+{
+	const char *namespace_ = asb_json_string(sandbox, "metadata/namespace");
+	const char *name = asb_json_string(sandbox, "metadata/name");
+
+	*subject = (struct asb_subject){
+		.namespace_ =
+			or_empty(namespace_ != NULL ? namespace_
+						    : asb_json_string(pod, "metadata/namespace")),
+		.name = or_empty(name != NULL ? name : asb_json_string(pod, "metadata/name")),
+		.image = pod_spec_string(sandbox, pod, "containers/0/image"),
+		.account = pod_spec_string(sandbox, pod, "serviceAccountName"),
+		.runtime_class = pod_spec_string(sandbox, pod, "runtimeClassName"),
+		.node = or_empty(asb_json_string(pod, "spec/nodeName")),
+	};
+}
+
+const struct asb_rule *asb_rule_find(const struct asb_rule *rules, const char *message)
+{
+	for (;; rules++) {
+		if (rules->needle == NULL)
+			return rules;
+		if (strcasestr(message, rules->needle) != NULL &&
+		    (rules->needle2 == NULL || strcasestr(message, rules->needle2) != NULL))
+			return rules;
+	}
+}
+
+/* The value of the variable a template shows at `at` ("{image}..."), and the length of its name in
+ * braces; NULL when it is no variable. */
+static const char *variable(const struct asb_subject *subject, const char *text, const char *at,
+			    size_t *length)
+{
+	const struct {
+		const char *name, *value;
+	} variables[] = {
+		{"{text}", text},
+		{"{image}", subject->image},
+		{"{namespace}", subject->namespace_},
+		{"{name}", subject->name},
+		{"{account}", subject->account},
+		{"{runtime}", subject->runtime_class},
+		{"{node}", subject->node},
+	};
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		*length = strlen(variables[i].name);
+		if (strncmp(at, variables[i].name, *length) == 0)
+			return variables[i].value;
+	}
+	return NULL;
+}
+
+static void expand(const char *template, const struct asb_subject *subject, const char *text,
+		   char *out, size_t size)
+{
+	struct asb_buffer buffer = ASB_BUFFER_INIT;
+	char line[900]; /* what others say may hold anything */
+
+	asb_printable(line, sizeof(line), text, strlen(text));
+	while (*template != '\0') {
+		size_t length;
+		const char *value =
+			*template == '{' ? variable(subject, line, template, &length) : NULL;
+
+		if (value != NULL) {
+			asb_buffer_addstr(&buffer, value);
+			template += length;
+		} else {
+			asb_buffer_addch(&buffer, *template ++);
+		}
+	}
+	if (buffer.length >= size)
+		snprintf(out, size, "%.*s...", (int)(size - 4), buffer.data);
+	else
+		snprintf(out, size, "%s", buffer.data);
+	asb_buffer_release(&buffer);
+}
+
+void asb_rule_apply(const struct asb_rule *rule, const struct asb_subject *subject,
+		    const char *text, struct asb_diagnosis *out)
+{
+	out->verdict = rule->verdict;
+	out->patience_ms = rule->patience_ms;
+	out->code = rule->code;
+	expand(rule->cause, subject, text, out->cause, sizeof(out->cause));
+	out->hint[0] = '\0';
+	if (rule->hint != NULL)
+		expand(rule->hint, subject, text, out->hint, sizeof(out->hint));
+}
+
+const cJSON *asb_event_find(const struct asb_findings *findings, const char *reason)
+{
+	const char *uid = asb_json_string(findings->pod, "metadata/uid");
+	const cJSON *event, *found = NULL;
+
+	cJSON_ArrayForEach(event, findings->events)
+	{
+		const char *of = asb_json_string(event, "involvedObject/uid");
+		const char *its = asb_json_string(event, "reason");
+
+		/* Events of an earlier pod of this name say nothing about this one. */
+		if (its == NULL || strcmp(its, reason) != 0)
+			continue;
+		if (uid == NULL || of == NULL || *of == '\0' || strcmp(of, uid) == 0)
+			found = event;
+	}
+	return found;
+}
+
+const cJSON *asb_container_status(const cJSON *pod)
+{
+	return asb_json_find(pod, "status/containerStatuses", "name", ASB_CONTAINER);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rights.h - what a run may do in its namespace.
+ *
+ * Required: sandboxes create, delete and watch (or get); pods get; pods/exec create and get;
+ * configmaps create. Everything else is optional and only makes it better:
+ *
+ *   sandboxes patch        the lease is renewed; else its end is fixed at the start
+ *   sandboxes get, list    reading again what a watch has missed
+ *   pods list, watch       states of the pod as they happen; else it is read twice a second
+ *   events list, watch     causes that only events tell, and a quicker start
+ *   configmaps get         the shim's ConfigMap is compared, not written again
+ *   configmaps delete      the sandbox's ConfigMap goes at once; else garbage collection takes it
+ */
+#ifndef ASB_RIGHTS_H
+#define ASB_RIGHTS_H
+
+#include "plugin/kube/access.h"
+
+enum asb_right {
+	ASB_RIGHT_SANDBOX_CREATE,
+	ASB_RIGHT_SANDBOX_DELETE,
+	ASB_RIGHT_SANDBOX_WATCH,
+	ASB_RIGHT_SANDBOX_GET,
+	ASB_RIGHT_SANDBOX_LIST,
+	ASB_RIGHT_SANDBOX_PATCH,
+	ASB_RIGHT_POD_GET,
+	ASB_RIGHT_POD_LIST,
+	ASB_RIGHT_POD_WATCH,
+	ASB_RIGHT_EXEC_CREATE,
+	ASB_RIGHT_EXEC_GET,
+	ASB_RIGHT_CONFIGMAP_CREATE,
+	ASB_RIGHT_CONFIGMAP_GET,
+	ASB_RIGHT_CONFIGMAP_DELETE,
+	ASB_RIGHT_EVENT_LIST,
+	ASB_RIGHT_EVENT_WATCH,
+	ASB_RIGHTS,
+};
+
+struct asb_rights {
+	struct asb_access items[ASB_RIGHTS]; /* namespace_ borrowed */
+	const char *namespace_;
+};
+
+/* Nothing is allowed yet. */
+void asb_rights_init(struct asb_rights *rights, const char *namespace_);
+
+/*
+ * Asks the API server. A server that doesn't let us ask (403) is taken as "everything": what is
+ * missing then shows when it is used. -1 when the question could not be asked otherwise.
+ */
+int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct asb_error *err);
+
+/* 0 when what is required is there, else -1 with one error that lists what is missing and a hint
+ * with the Role that grants it. Pure. */
+int asb_rights_require(struct asb_rights *rights, struct asb_error *err);
+
+bool asb_rights_allow(const struct asb_rights *rights, enum asb_right right);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/sandbox/sandbox.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/base/options.h"
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/sandbox_internal.h"
+#include "plugin/sandbox/spec.h"
+
+/* A pod that ends takes the exec stream along, and what came through the stream (an exit record)
+ * says more than the pod's status: it gets this long to arrive first. */
+#define STREAM_FIRST_MS 2000
+
+static const char *const connect_argv[] = {ASB_SHIM_PROGRAM, "connect", NULL};
+
+struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
+				    const struct asb_sandbox_options *options,
+				    const struct asb_sandbox_hooks *hooks)
+{
+	struct asb_sandbox *sandbox = asb_calloc(1, sizeof(*sandbox));
+
+	sandbox->http = http;
+	sandbox->options = *options;
+	if (hooks != NULL)
+		sandbox->hooks = *hooks;
+	sandbox->instance = asb_random_name(&sandbox->unnamed);
+	sandbox->name = asb_strdup(options->name != NULL ? options->name : sandbox->instance);
+	asb_rights_init(&sandbox->rights, options->namespace_);
+	return sandbox;
+}
+
+void asb_sandbox_free(struct asb_sandbox *sandbox)
+{
+	if (sandbox == NULL)
+		return;
+	asb_sandbox_let_go(sandbox);
+	asb_object_release(&sandbox->shim, sandbox->http);
+	asb_object_release(&sandbox->sandbox, sandbox->http);
+	asb_object_release(&sandbox->config, sandbox->http);
+	free(sandbox->name);
+	free(sandbox->instance);
+	free(sandbox->running_uid);
+	free(sandbox);
+}
+
+void asb_sandbox_let_go(struct asb_sandbox *sandbox)
+{
+	if (sandbox->leased)
+		asb_lease_release(&sandbox->lease, sandbox->http);
+	sandbox->leased = false;
+	asb_observer_release(&sandbox->observer);
+}
+
+void asb_sandbox_set_phase(struct asb_sandbox *sandbox, enum asb_sandbox_phase phase)
+{
+	sandbox->phase = phase;
+	if (sandbox->hooks.phase != NULL)
+		sandbox->hooks.phase(sandbox->hooks.context, phase);
+}
+
+void asb_sandbox_notice(struct asb_sandbox *sandbox, const char *format, ...)
+{
+	char text[1536];
+	va_list ap;
+
+	if (sandbox->hooks.notice == NULL)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	sandbox->hooks.notice(sandbox->hooks.context, text);
+}
+
+static void step_lease(struct asb_sandbox *sandbox)
+{
+	struct asb_error failure = ASB_ERROR_INIT;
+
+	if (asb_lease_step(&sandbox->lease, sandbox->http, &failure) == 0 || failure.http == 404)
+		return; /* that it has gone is the observer's to find */
+	if (!sandbox->lease.renewable)
+		asb_sandbox_notice(sandbox, "the sandbox's lease can't be renewed any more: %s",
+				   failure.message);
+	else if (sandbox->lease.failures == 2) /* one may fail */
+		asb_sandbox_notice(sandbox, "the sandbox's lease could not be renewed yet: %s",
+				   failure.message);
+}
+
+static int fail_with(const struct asb_diagnosis *diagnosis, struct asb_error *err)
+{
+	asb_fail(err, "%s", diagnosis->cause);
+	if (diagnosis->hint[0] != '\0')
+		asb_hint(err, "%s", diagnosis->hint);
+	return -1;
+}
+
+static int64_t ready_deadline(const struct asb_sandbox *sandbox)
+{
+	if (sandbox->options.ready_timeout_ms <= 0)
+		return -1;
+	return sandbox->started_ms + sandbox->options.ready_timeout_ms;
+}
+
+/* When the verdict turns terminal by lasting, -1: never. */
+static int64_t patience_deadline(const struct asb_judgement *judgement)
+{
+	if (judgement->diagnosis.patience_ms == 0)
+		return -1;
+	return judgement->since_ms + judgement->diagnosis.patience_ms;
+}
+
+static bool passed(int64_t deadline)
+{
+	return deadline >= 0 && asb_monotonic_ms() >= deadline;
+}
+
+static bool same_code(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* Each trouble is told once, with how long it is waited for. */
+static void tell(struct asb_sandbox *sandbox)
+{
+	struct asb_judgement *judgement = &sandbox->judgement;
+	const struct asb_diagnosis *diagnosis = &judgement->diagnosis;
+	int64_t until = patience_deadline(judgement);
+	int64_t left;
+	char length[32];
+
+	if (diagnosis->verdict != ASB_VERDICT_MAY_HEAL ||
+	    same_code(judgement->told, diagnosis->code))
+		return;
+	judgement->told = diagnosis->code;
+	if (until < 0)
+		until = ready_deadline(sandbox);
+	left = until < 0 ? 0 : (until - asb_monotonic_ms() + 999) / 1000 * 1000;
+	if (left > 0)
+		asb_sandbox_notice(sandbox, "%s; waiting up to %s", diagnosis->cause,
+				   asb_duration_format(left, length));
+	else
+		asb_sandbox_notice(sandbox, "%s; waiting", diagnosis->cause);
+}
+
+static int fail_not_ready(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	const struct asb_diagnosis *diagnosis = &sandbox->judgement.diagnosis;
+	bool known = sandbox->phase != ASB_SANDBOX_CREATING;
+	char length[32];
+
+	asb_duration_format(sandbox->options.ready_timeout_ms, length);
+	asb_fail(err, "the sandbox is not ready after %s: %s", length,
+		 known ? diagnosis->cause : "the API server has not made it yet");
+	if (known && diagnosis->hint[0] != '\0')
+		return asb_hint(err, "%s", diagnosis->hint);
+	return asb_hint(err, "a longer --ready-timeout may help");
+}
+
+static void enter_running(struct asb_sandbox *sandbox)
+{
+	sandbox->running_uid = asb_strdup(asb_json_string(sandbox->observer.pod, "metadata/uid"));
+	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_RUNNING);
+}
+
+static void judge(struct asb_sandbox *sandbox)
+{
+	struct asb_judgement *judgement = &sandbox->judgement;
+	struct asb_findings findings = asb_observer_findings(&sandbox->observer);
+	const char *before = judgement->diagnosis.code;
+
+	asb_diagnose(&findings, &judgement->diagnosis);
+	if (!same_code(before, judgement->diagnosis.code))
+		judgement->since_ms = asb_monotonic_ms();
+}
+
+static int step_waiting(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	struct asb_judgement *judgement = &sandbox->judgement;
+
+	if (sandbox->observer.sandbox_gone) {
+		asb_fail(err, "sandbox \"%s\" was deleted by somebody", sandbox->name);
+		return -1;
+	}
+	judge(sandbox);
+	if (judgement->diagnosis.verdict == ASB_VERDICT_TERMINAL ||
+	    passed(patience_deadline(judgement)))
+		return fail_with(&judgement->diagnosis, err);
+	if (sandbox->phase == ASB_SANDBOX_SCHEDULING &&
+	    asb_json_string(sandbox->observer.pod, "spec/nodeName") != NULL)
+		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_STARTING);
+	if (judgement->diagnosis.verdict == ASB_VERDICT_RUNNING)
+		enter_running(sandbox);
+	else
+		tell(sandbox);
+	return 0;
+}
+
+/* Whether the pod the command runs in has ended. */
+static bool find_end(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	const struct asb_observer *observer = &sandbox->observer;
+	const char *uid = asb_json_string(observer->pod, "metadata/uid");
+	struct asb_diagnosis diagnosis;
+	int status;
+
+	if (observer->sandbox_gone) {
+		asb_fail(err, "sandbox \"%s\" was deleted by somebody, or its lease ran out",
+			 sandbox->name);
+	} else if (asb_diagnose_end(observer->pod, &diagnosis, &status)) {
+		fail_with(&diagnosis, err);
+		err->status = status;
+	} else if (observer->pod_gone || (uid != NULL && sandbox->running_uid != NULL &&
+					  strcmp(uid, sandbox->running_uid) != 0)) {
+		asb_fail(err, "the sandbox's pod was deleted (by somebody, or because its node was "
+			      "emptied)");
+	}
+	return asb_failed(err);
+}
+
+static int step_running(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	struct asb_error end = ASB_ERROR_INIT;
+
+	if (!find_end(sandbox, &end)) {
+		sandbox->failing_ms = 0;
+		return 0;
+	}
+	if (sandbox->failing_ms == 0)
+		sandbox->failing_ms = asb_monotonic_ms();
+	if (!passed(sandbox->failing_ms + STREAM_FIRST_MS))
+		return 0;
+	*err = end;
+	return -1;
+}
+
+int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	if (asb_sandbox_step_creation(sandbox, err) < 0)
+		return -1;
+	if (sandbox->leased) {
+		if (asb_observer_step(&sandbox->observer, err) < 0)
+			return -1;
+		step_lease(sandbox);
+		if (sandbox->phase == ASB_SANDBOX_RUNNING)
+			return step_running(sandbox, err);
+		if (step_waiting(sandbox, err) < 0)
+			return -1;
+	}
+	if (sandbox->phase < ASB_SANDBOX_RUNNING && passed(ready_deadline(sandbox)))
+		return fail_not_ready(sandbox, err);
+	return 0;
+}
+
+int asb_sandbox_timeout(const struct asb_sandbox *sandbox)
+{
+	int nearest = asb_nearer_timeout(asb_object_timeout(&sandbox->shim),
+					 asb_object_timeout(&sandbox->sandbox));
+
+	nearest = asb_nearer_timeout(nearest, asb_object_timeout(&sandbox->config));
+	if (sandbox->leased) {
+		nearest = asb_nearer_timeout(nearest, asb_observer_timeout(&sandbox->observer));
+		nearest = asb_nearer_timeout(
+			nearest, asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
+	}
+	if (sandbox->phase == ASB_SANDBOX_RUNNING) {
+		int64_t end = sandbox->failing_ms + STREAM_FIRST_MS;
+
+		return sandbox->failing_ms == 0
+			       ? nearest
+			       : asb_nearer_timeout(nearest, asb_poll_timeout(end));
+	}
+	nearest = asb_nearer_timeout(nearest,
+				     asb_poll_timeout(patience_deadline(&sandbox->judgement)));
+	return asb_nearer_timeout(nearest, asb_poll_timeout(ready_deadline(sandbox)));
+}
+
+enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox)
+{
+	return sandbox->phase;
+}
+
+const char *asb_sandbox_name(const struct asb_sandbox *sandbox)
+{
+	return sandbox->name;
+}
+
+const char *asb_sandbox_pod(const struct asb_sandbox *sandbox)
+{
+	return sandbox->observer.pod_name;
+}
+
+const char *asb_sandbox_container(const struct asb_sandbox *sandbox)
+{
+	(void)sandbox;
+	return ASB_CONTAINER;
+}
+
+const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox)
+{
+	(void)sandbox;
+	return connect_argv;
+}

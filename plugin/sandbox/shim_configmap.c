@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/sandbox/shim_configmap.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "plugin/base/buffer.h"
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/shim_binary.h"
+
+#ifndef ASB_SHIM_HASH
+#error "ASB_SHIM_HASH is missing: the first 12 hex digits of the embedded shim's sha256"
+#endif
+
+static const struct shim {
+	const char *arch;
+	const unsigned char *bytes;
+	const unsigned long *size;
+} shims[] = {
+	{ASB_SHIM_ARCH, asb_shim_binary, &asb_shim_binary_size},
+};
+
+#define SHIMS (sizeof(shims) / sizeof(shims[0]))
+
+const char *asb_shim_configmap_name(void)
+{
+	return "agentsandbox-shim-" ASB_SHIM_HASH;
+}
+
+/* RFC 4648 base64 with padding: the one form the API server stores and returns. */
+static char *base64(const unsigned char *bytes, size_t n)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *text = asb_malloc((n + 2) / 3 * 4 + 1);
+	char *to = text;
+
+	for (size_t i = 0; i < n; i += 3) {
+		size_t left = n - i;
+		uint32_t word = (uint32_t)bytes[i] << 16;
+
+		if (left > 1)
+			word |= (uint32_t)bytes[i + 1] << 8;
+		if (left > 2)
+			word |= bytes[i + 2];
+		*to++ = digits[word >> 18];
+		*to++ = digits[word >> 12 & 63];
+		*to++ = left > 1 ? digits[word >> 6 & 63] : '=';
+		*to++ = left > 2 ? digits[word & 63] : '=';
+	}
+	*to = '\0';
+	return text;
+}
+
+cJSON *asb_shim_configmap(void)
+{
+	cJSON *object = asb_json_literal("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+					 "\"metadata\":{},\"immutable\":true,\"binaryData\":{}}");
+
+	asb_json_set_string(object, "metadata/name", asb_shim_configmap_name());
+	asb_labels_set(object, "metadata", "shim", NULL);
+	for (size_t i = 0; i < SHIMS; i++) {
+		ASB_TEXT text = base64(shims[i].bytes, *shims[i].size);
+
+		cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(object, "binaryData"),
+					shims[i].arch, text);
+	}
+	return object;
+}
+
+bool asb_shim_configmap_same(const cJSON *found)
+{
+	const cJSON *data = asb_json_member(found, "binaryData");
+
+	if (cJSON_GetArraySize(data) != (int)SHIMS)
+		return false;
+	for (size_t i = 0; i < SHIMS; i++) {
+		ASB_TEXT ours = base64(shims[i].bytes, *shims[i].size);
+		const char *theirs = cJSON_GetStringValue(asb_json_member(data, shims[i].arch));
+
+		if (theirs == NULL || strcmp(ours, theirs) != 0)
+			return false;
+	}
+	return true;
+}

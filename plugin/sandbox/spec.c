@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/sandbox/spec.h"
+
+#include <string.h>
+
+#include "plugin/base/buffer.h"
+#include "plugin/sandbox/inner_config.h"
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/quantity.h"
+#include "plugin/sandbox/shim_configmap.h"
+
+#define DEFAULT_USER 1001 /* that of bitnami/kubectl; any user but 0 would do */
+#define DEFAULT_CPU "1"
+#define DEFAULT_MEMORY "1Gi"
+#define REQUEST_CPU "50m"
+#define REQUEST_MEMORY "64Mi"
+#define LEAST_MEMORY (8.0 * 1048576.0)
+#define LARGEST_USER 2147483647.0 /* apimachinery validation.IsValidUserID */
+
+/*
+ * defaultMode 73 is 0111: the shim can be executed but not read. execve(2) then makes the process
+ * undumpable from its first instruction, so that commands of the same user can't trace PID 1 nor
+ * read its memory. For the same reason there is no fsGroup, which would add a right to read.
+ */
+static const char pod_skeleton[] =
+	"{\"restartPolicy\":\"Never\",\"automountServiceAccountToken\":true,"
+	"\"enableServiceLinks\":false,\"terminationGracePeriodSeconds\":2,"
+	"\"securityContext\":{\"seccompProfile\":{\"type\":\"RuntimeDefault\"}},"
+	"\"volumes\":["
+	"{\"name\":\"shim\",\"configMap\":{\"defaultMode\":73}},"
+	"{\"name\":\"config\",\"configMap\":{\"defaultMode\":292,\"optional\":false}},"
+	"{\"name\":\"home\",\"emptyDir\":{\"sizeLimit\":\"1Gi\"}},"
+	"{\"name\":\"work\",\"emptyDir\":{\"sizeLimit\":\"2Gi\"}},"
+	"{\"name\":\"tmp\",\"emptyDir\":{\"sizeLimit\":\"1Gi\"}}]}";
+
+/* No PATH: it is the image's. */
+static const char container_skeleton[] =
+	"{\"name\":\"" ASB_CONTAINER "\",\"terminationMessagePolicy\":\"FallbackToLogsOnError\","
+	"\"command\":[\"" ASB_SHIM_PROGRAM "\",\"init\"],"
+	"\"workingDir\":\"" ASB_WORK "\",\"env\":["
+	"{\"name\":\"HOME\",\"value\":\"" ASB_HOME "\"},"
+	"{\"name\":\"KUBECONFIG\",\"value\":\"" ASB_CONFIG_MOUNT "/" ASB_INNER_CONFIG_KEY "\"},"
+	"{\"name\":\"KUBECACHEDIR\",\"value\":\"" ASB_HOME "/.kube/cache\"}],"
+	"\"securityContext\":{\"allowPrivilegeEscalation\":false,\"privileged\":false,"
+	"\"readOnlyRootFilesystem\":true,\"capabilities\":{\"drop\":[\"ALL\"]}},"
+	"\"resources\":{\"limits\":{\"ephemeral-storage\":\"4Gi\"},"
+	"\"requests\":{\"ephemeral-storage\":\"64Mi\"}},"
+	"\"volumeMounts\":["
+	"{\"name\":\"shim\",\"mountPath\":\"" ASB_SHIM_MOUNT "\",\"readOnly\":true},"
+	"{\"name\":\"config\",\"mountPath\":\"" ASB_CONFIG_MOUNT "\",\"readOnly\":true},"
+	"{\"name\":\"home\",\"mountPath\":\"" ASB_HOME "\"},"
+	"{\"name\":\"work\",\"mountPath\":\"" ASB_WORK "\"},"
+	"{\"name\":\"tmp\",\"mountPath\":\"/tmp\"}]}";
+
+/* A uid, or below 0. */
+static double parse_user(const char *text)
+{
+	double uid = 0;
+
+	if (*text == '\0' || strlen(text) > 10)
+		return -1;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		uid = uid * 10 + (*text - '0');
+	}
+	return uid <= LARGEST_USER ? uid : -1;
+}
+
+static int check_name(const char *option, const char *value, struct asb_error *err)
+{
+	if (value == NULL || asb_is_dns_label(value))
+		return 0;
+	asb_fail_usage(err, "%s \"%s\" is no valid name", option, value);
+	return asb_hint(err, "use up to 63 lower case letters, digits and '-', "
+			     "with a letter or digit at both ends");
+}
+
+static int check_resources(const struct asb_sandbox_options *options, struct asb_error *err)
+{
+	double memory;
+
+	if (options->cpu != NULL && asb_quantity_parse(options->cpu) <= 0) {
+		asb_fail_usage(err, "--cpu \"%s\" is no amount of CPU", options->cpu);
+		return asb_hint(err, "use a number of cores such as 2 or 500m");
+	}
+	if (options->memory == NULL)
+		return 0;
+	memory = asb_quantity_parse(options->memory);
+	if (memory <= 0)
+		asb_fail_usage(err, "--memory \"%s\" is no amount of memory", options->memory);
+	else if (memory < LEAST_MEMORY)
+		asb_fail_usage(err, "--memory \"%s\" is less than 8Mi", options->memory);
+	else
+		return 0;
+	return asb_hint(err,
+			"use an amount such as 512Mi or 2Gi ('m' would be thousandths of a byte)");
+}
+
+static bool is_pull_policy(const char *text)
+{
+	return strcmp(text, "Always") == 0 || strcmp(text, "IfNotPresent") == 0 ||
+	       strcmp(text, "Never") == 0;
+}
+
+static int check_image(const struct asb_sandbox_options *options, struct asb_error *err)
+{
+	const char *image = options->image;
+
+	if (image == NULL || *image == '\0')
+		return asb_fail_usage(err, "--image is empty");
+	/* What a reference may look like is the container runtime's to say; a blank never may. */
+	for (; *image != '\0'; image++) {
+		if ((unsigned char)*image <= ' ' || *image == 0x7f)
+			return asb_fail_usage(err, "--image holds a blank or control character");
+	}
+	if (options->image_pull_policy != NULL && !is_pull_policy(options->image_pull_policy)) {
+		asb_fail_usage(err, "--image-pull-policy \"%s\" is unknown",
+			       options->image_pull_policy);
+		return asb_hint(err, "use Always, IfNotPresent or Never");
+	}
+	return 0;
+}
+
+static int check_user(const char *user, struct asb_error *err)
+{
+	if (user == NULL || strcmp(user, "image") == 0 || parse_user(user) >= 0)
+		return 0;
+	asb_fail_usage(err, "--user \"%s\" is no numeric user id", user);
+	return asb_hint(err, "use a number such as 1001, or \"image\" for the image's own user");
+}
+
+int asb_spec_check(const struct asb_sandbox_options *options, struct asb_error *err)
+{
+	if (check_name("--namespace", options->namespace_, err) < 0 ||
+	    check_name("--name", options->name, err) < 0 || check_image(options, err) < 0 ||
+	    check_resources(options, err) < 0)
+		return -1;
+	return check_user(options->user, err);
+}
+
+/* A request is never larger than its limit, or the pod would be refused. */
+static const char *smaller(const char *request, const char *limit)
+{
+	return asb_quantity_parse(limit) < asb_quantity_parse(request) ? limit : request;
+}
+
+static void set_resources(cJSON *container, const struct asb_sandbox_options *options)
+{
+	const char *cpu = options->cpu != NULL ? options->cpu : DEFAULT_CPU;
+	const char *memory = options->memory != NULL ? options->memory : DEFAULT_MEMORY;
+
+	asb_json_set_string(container, "resources/limits/cpu", cpu);
+	asb_json_set_string(container, "resources/limits/memory", memory);
+	asb_json_set_string(container, "resources/requests/cpu", smaller(REQUEST_CPU, cpu));
+	asb_json_set_string(container, "resources/requests/memory",
+			    smaller(REQUEST_MEMORY, memory));
+}
+
+/* Root only for who asks for user 0. An image whose own user is root doesn't start with "image":
+ * the kubelet refuses it because of runAsNonRoot, which "restricted" demands. */
+static void set_user(cJSON *pod, const char *user)
+{
+	double uid = user == NULL ? DEFAULT_USER : parse_user(user);
+
+	if (uid >= 0) {
+		asb_json_set_number(pod, "securityContext/runAsUser", uid);
+		asb_json_set_number(pod, "securityContext/runAsGroup", uid);
+	}
+	if (uid != 0)
+		asb_json_set_bool(pod, "securityContext/runAsNonRoot", true);
+}
+
+/* Names of nodes' labels hold a '/', which paths can't express. */
+static void set_node_selector(cJSON *pod)
+{
+	cJSON *selector = cJSON_AddObjectToObject(pod, "nodeSelector");
+
+	if (selector == NULL)
+		asb_out_of_memory();
+	cJSON_AddStringToObject(selector, "kubernetes.io/os", "linux");
+	cJSON_AddStringToObject(selector, "kubernetes.io/arch", ASB_SHIM_ARCH);
+}
+
+static void set_volumes(cJSON *pod, const struct asb_spec *spec)
+{
+	cJSON *volumes = cJSON_GetObjectItemCaseSensitive(pod, "volumes");
+	cJSON *shim = cJSON_GetArrayItem(volumes, 0);
+	cJSON *config = cJSON_GetArrayItem(volumes, 1);
+
+	asb_json_set_string(shim, "configMap/name", spec->shim_configmap);
+	asb_json_append(shim, "configMap/items",
+			asb_json_literal("{\"key\":\"" ASB_SHIM_ARCH "\",\"path\":\"shim\"}"));
+	asb_json_set_string(config, "configMap/name", spec->name);
+}
+
+static cJSON *build_pod(const struct asb_sandbox_options *options, const struct asb_spec *spec)
+{
+	cJSON *pod = asb_json_literal(pod_skeleton);
+	cJSON *container = asb_json_literal(container_skeleton);
+
+	asb_json_set_string(container, "image", options->image);
+	asb_json_set_string(container, "imagePullPolicy", options->image_pull_policy);
+	set_resources(container, options);
+	asb_json_append(pod, "containers", container);
+	asb_json_set_string(pod, "serviceAccountName", options->service_account);
+	asb_json_set_string(pod, "runtimeClassName", options->runtime_class);
+	set_user(pod, options->user);
+	set_node_selector(pod);
+	set_volumes(pod, spec);
+	return pod;
+}
+
+cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct asb_spec *spec)
+{
+	cJSON *sandbox = asb_json_literal("{\"apiVersion\":\"" ASB_SANDBOX_API_VERSION
+					  "\",\"kind\":\"Sandbox\",\"metadata\":{},\"spec\":{"
+					  "\"shutdownPolicy\":\"Delete\",\"podTemplate\":{"
+					  "\"metadata\":{}}}}");
+
+	asb_json_set_string(sandbox, "metadata/name", spec->name);
+	asb_labels_set(sandbox, "metadata", "sandbox", spec->instance);
+	asb_labels_set(sandbox, "spec/podTemplate/metadata", "sandbox", spec->instance);
+	asb_json_set_string(sandbox, "spec/shutdownTime", spec->shutdown_time);
+	asb_json_set(sandbox, "spec/podTemplate/spec", build_pod(options, spec));
+	return sandbox;
+}
