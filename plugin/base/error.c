@@ -121,8 +121,7 @@ void asb_error_clear(struct asb_error *err)
 	err->hint[0] = '\0';
 }
 
-/* Texts come from servers and sandboxes too: nothing in them may steer the terminal. */
-static void print_safely(const char *text)
+void asb_print_safely(FILE *out, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
@@ -132,20 +131,20 @@ static void print_safely(const char *text)
 		if (c1)
 			p++;
 		if (c1 || *p == 0x7f || (*p < 0x20 && *p != '\n' && *p != '\t'))
-			putc('?', stderr);
+			putc('?', out);
 		else
-			putc(*p, stderr);
+			putc(*p, out);
 	}
 }
 
 void asb_error_print(const struct asb_error *err)
 {
 	fputs("error: ", stderr);
-	print_safely(err->message);
+	asb_print_safely(stderr, err->message);
 	putc('\n', stderr);
 	if (err->hint[0] != '\0') {
 		fputs("hint: ", stderr);
-		print_safely(err->hint);
+		asb_print_safely(stderr, err->hint);
 		putc('\n', stderr);
 	}
 	fflush(stderr);

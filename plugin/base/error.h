@@ -16,6 +16,7 @@
 #define ASB_ERROR_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdnoreturn.h>
 
 /* Exit codes of the plugin itself (docs: EXIT STATUS). A command's own code may be any of them too.
@@ -67,6 +68,10 @@ void asb_error_clear(struct asb_error *err);
 
 /* Prints "error: " and "hint: " lines on stderr. */
 void asb_error_print(const struct asb_error *err);
+
+/* Writes text that came from a server or a sandbox: '?' stands for everything that could steer a
+ * terminal; newlines and tabs stay. */
+void asb_print_safely(FILE *out, const char *text);
 
 /* Memory is gone: says so and leaves with 125. The plugin (never the shim) may do that. */
 noreturn void asb_out_of_memory(void);

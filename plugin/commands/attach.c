@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/commands/attach.h"
+
+#include "plugin/base/clock.h"
+
+#define TERM_GRACE_MS 2000   /* for the command to end after SIGTERM or SIGHUP */
+#define FAILED_GRACE_MS 3000 /* for an exit record on its way while the sandbox ends */
+
+/* What one turn waits for. */
+struct watched {
+	struct pollfd fds[5];
+	unsigned n;
+	int session; /* index, -1: not watched */
+};
+
+static int watch(struct watched *watched, int fd, short events)
+{
+	watched->fds[watched->n] = (struct pollfd){.fd = fd, .events = events};
+	return (int)watched->n++;
+}
+
+static void collect(struct asb_attach *attach, struct watched *watched)
+{
+	size_t i;
+
+	*watched = (struct watched){.session = -1};
+	watch(watched, attach->interrupts->fd, POLLIN);
+	if (!attach->over)
+		watched->session =
+			watch(watched, attach->session_fd, asb_session_events(attach->session));
+	if (asb_session_ready(attach->session) && asb_stream_in_wanted(&attach->in, attach->job))
+		watch(watched, attach->in.fd, POLLIN);
+	for (i = 0; i < 2; i++)
+		if (asb_stream_out_wanted(&attach->outs[i], attach->job))
+			watch(watched, attach->outs[i].fd, POLLOUT);
+}
+
+static bool watches_sandbox(const struct asb_attach *attach)
+{
+	return attach->sandbox != NULL && !asb_failed(&attach->failed);
+}
+
+static int timeout(const struct asb_attach *attach)
+{
+	int ms = attach->deadline == 0 ? -1 : asb_poll_timeout(attach->deadline);
+
+	if (!attach->over)
+		ms = asb_nearer_timeout(ms, asb_session_timeout(attach->session));
+	if (watches_sandbox(attach))
+		ms = asb_nearer_timeout(ms, asb_sandbox_timeout(attach->sandbox));
+	return ms;
+}
+
+static bool job_is_over(const struct asb_attach *attach)
+{
+	enum asb_job_state state = asb_job_view(attach->job)->state;
+
+	return state == ASB_JOB_ENDED || state == ASB_JOB_REFUSED || state == ASB_JOB_LOST;
+}
+
+static bool all_handed_on(const struct asb_attach *attach)
+{
+	return !asb_stream_out_wanted(&attach->outs[0], attach->job) &&
+	       !asb_stream_out_wanted(&attach->outs[1], attach->job);
+}
+
+static void set_deadline(struct asb_attach *attach, int64_t ms)
+{
+	attach->deadline = asb_monotonic_ms() + ms;
+}
+
+/* Returns false when nothing is to be waited for any more. */
+static bool take_signal(struct asb_attach *attach, int number)
+{
+	bool running = asb_job_view(attach->job)->state == ASB_JOB_RUNNING;
+	bool again = attach->signal != 0 || (number == SIGINT && attach->signalled);
+
+	if (!running || again) {
+		attach->signal = number;
+		return false;
+	}
+	attach->signalled = true;
+	if (number == SIGINT) {
+		asb_job_signal(attach->job, "INT");
+		return true;
+	}
+	asb_job_signal(attach->job, number == SIGTERM ? "TERM" : "HUP");
+	attach->signal = number;
+	set_deadline(attach, TERM_GRACE_MS);
+	return true;
+}
+
+static void step_session(struct asb_attach *attach, const struct watched *watched)
+{
+	const struct asb_job_view *view = asb_job_view(attach->job);
+	struct asb_error ignored = ASB_ERROR_INIT; /* the job's view holds the same */
+	short revents = watched->session < 0 ? 0 : watched->fds[watched->session].revents;
+
+	if (!attach->over && asb_session_step(attach->session, revents, &ignored) != 0)
+		attach->over = true;
+	if (!attach->said_started &&
+	    (view->state == ASB_JOB_RUNNING || view->state == ASB_JOB_ENDED)) {
+		attach->said_started = true;
+		attach->started(attach->context);
+	}
+}
+
+static void step_sandbox(struct asb_attach *attach)
+{
+	if (!watches_sandbox(attach))
+		return;
+	if (asb_sandbox_step(attach->sandbox, &attach->failed) != 0 && attach->deadline == 0)
+		set_deadline(attach, FAILED_GRACE_MS);
+}
+
+static int pump(struct asb_attach *attach, struct asb_error *err)
+{
+	size_t i;
+
+	if (asb_session_ready(attach->session) &&
+	    asb_stream_in_pump(&attach->in, attach->job, err) != 0)
+		return -1;
+	if (!attach->said_output && !all_handed_on(attach)) {
+		attach->said_output = true;
+		attach->output(attach->context);
+	}
+	for (i = 0; i < 2; i++)
+		if (asb_stream_out_pump(&attach->outs[i], attach->job, err) != 0)
+			return -1;
+	return 0;
+}
+
+/* The sandbox's own failure says more than a connection that ended because of it. */
+static enum asb_attach_end lost(struct asb_attach *attach, struct asb_error *err)
+{
+	const struct asb_error *why = asb_job_view(attach->job)->error;
+
+	if (asb_failed(&attach->failed))
+		*err = attach->failed;
+	else if (why != NULL)
+		*err = *why;
+	else
+		asb_fail(err, "the connection to the sandbox was lost");
+	return ASB_ATTACH_LOST;
+}
+
+/* Whether the job or our patience has come to its end; *end is set then. */
+static bool finished(struct asb_attach *attach, enum asb_attach_end *end, struct asb_error *err)
+{
+	bool over = job_is_over(attach);
+	/* A failed sandbox is no reason to cut off output that is here and has a slow reader. */
+	bool late = attach->deadline != 0 && (attach->signal != 0 || !over) &&
+		    asb_poll_timeout(attach->deadline) == 0;
+
+	if (over && all_handed_on(attach)) {
+		*end = asb_job_view(attach->job)->state == ASB_JOB_LOST ? lost(attach, err)
+									: ASB_ATTACH_ENDED;
+		return true;
+	}
+	if (late) {
+		*end = attach->signal != 0 ? ASB_ATTACH_INTERRUPTED : lost(attach, err);
+		return true;
+	}
+	return false;
+}
+
+enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *err)
+{
+	enum asb_attach_end end;
+	struct watched watched;
+
+	while (!finished(attach, &end, err)) {
+		int number;
+
+		collect(attach, &watched);
+		if (asb_http_poll(attach->http, watched.fds, watched.n, timeout(attach), err) != 0)
+			return ASB_ATTACH_FAILED;
+		number = asb_interrupts_take(attach->interrupts);
+		if (number != 0 && !take_signal(attach, number))
+			return ASB_ATTACH_INTERRUPTED;
+		step_session(attach, &watched);
+		if (pump(attach, err) != 0)
+			return ASB_ATTACH_FAILED;
+		step_sandbox(attach);
+	}
+	return end;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command.h - what a subcommand is: one constant struct is its whole interface.
+ *
+ * main.c finds the command, makes room for the values of its options, parses the words that follow
+ * and calls `run`. Nothing of a command is global: its option table names places inside `values`,
+ * which lives for one invocation. Help texts are made from the same struct.
+ */
+#ifndef ASB_COMMAND_H
+#define ASB_COMMAND_H
+
+#include <stddef.h>
+
+#include "plugin/base/options.h"
+#include "plugin/kube/kubeconfig.h"
+
+/* An option of a command; `offset` is where its value lies in the command's values. */
+struct asb_command_option {
+	const char *name; /* NULL ends the table */
+	char letter;
+	enum asb_option_kind kind;
+	size_t offset;
+	const char *argument;
+	const char *help;
+	bool hidden;
+};
+
+struct asb_command;
+
+/* What the command line says before any command is asked. */
+struct asb_context {
+	struct asb_kubeconfig_flags kubeconfig;
+	const char *namespace_; /* -n, NULL: not given */
+	bool verbose;
+	const char *program;			   /* "kubectl agentsandbox" */
+	const struct asb_command *const *commands; /* NULL-ended */
+	const struct asb_option *global_options;   /* for the help text */
+};
+
+struct asb_command {
+	const char *name;
+	const char *summary;	 /* one line of the list of commands */
+	const char *usage;	 /* what follows the program's name; one form per line */
+	const char *description; /* paragraphs, each one line, separated by newlines */
+	const char *examples;	 /* what follows the program's name, one per line */
+	const struct asb_command_option *options;
+	size_t values_size;
+	const void *defaults; /* the values before parsing; NULL: zeros */
+
+	/*
+	 * Returns the exit status. -1: err->status is. Whatever it returns, err is printed when it
+	 * is set. `values` and `operands` are released by the caller.
+	 */
+	int (*run)(const struct asb_context *context, const void *values,
+		   const struct asb_operands *operands, struct asb_error *err);
+};
+
+/* The one with that name; NULL with a usage error that names the nearest. */
+const struct asb_command *asb_command_find(const struct asb_context *context, const char *name,
+					   struct asb_error *err);
+
+/* Parses the words behind the command's name and runs it, or prints its help when `help` has become
+ * true by them. Returns the exit status or -1 as `run` does. */
+int asb_command_invoke(const struct asb_context *context, const struct asb_command *command,
+		       int argc, char *const *argv, const bool *help, struct asb_error *err);
+
+/* The command's option table with places inside `values` (NULL: nowhere, for the help text); heap.
+ */
+struct asb_option *asb_command_options(const struct asb_command *command, char *values);
+
+/* Help texts (help.c): of the program, of a command. */
+void asb_help_program(const struct asb_context *context, struct asb_buffer *out);
+void asb_help_command(const struct asb_context *context, const struct asb_command *command,
+		      struct asb_buffer *out);
+
+extern const struct asb_command asb_command_run, asb_command_version, asb_command_help;
+
+#endif

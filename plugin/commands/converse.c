@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* converse.c - the middle of `run`: one job, from the exec stream to its exit status. */
+#include <string.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/commands/attach.h"
+#include "plugin/commands/connection.h"
+#include "plugin/commands/run.h"
+
+#define FIRST_PAUSE_MS 100
+#define LONGEST_PAUSE_MS 1000
+#define MOST_TRIES 30
+
+static void on_started(void *context)
+{
+	struct asb_run *run = context;
+
+	run->outcome.began = true;
+	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_RUN);
+	asb_progress_show(&run->progress, "sandbox %s: running", asb_sandbox_name(run->sandbox));
+}
+
+static void on_output(void *context)
+{
+	struct asb_run *run = context;
+
+	asb_progress_clear(&run->progress);
+}
+
+/* With -o json stdout belongs to the object. */
+static void set_streams(struct asb_run *run, struct asb_attach *attach)
+{
+	asb_stream_in_init(&attach->in, run->plan.stdin_ ? STDIN_FILENO : -1);
+	asb_stream_out_init(&attach->outs[0], run->plan.json ? STDERR_FILENO : STDOUT_FILENO,
+			    ASB_STDOUT);
+	asb_stream_out_init(&attach->outs[1], STDERR_FILENO, ASB_STDERR);
+}
+
+/* What is known about the job now, for the report. */
+static void note_job(struct asb_run *run, const struct asb_connection *connection,
+		     const struct asb_attach *attach)
+{
+	const struct asb_job_view *view = asb_job_view(attach->job);
+	struct asb_outcome *outcome = &run->outcome;
+	uint64_t sent, received;
+
+	outcome->ended = view->state == ASB_JOB_ENDED;
+	outcome->record = view->record;
+	outcome->bytes[ASB_STDIN] = attach->in.bytes;
+	outcome->bytes[ASB_STDOUT] = view->received[ASB_STDOUT];
+	outcome->bytes[ASB_STDERR] = view->received[ASB_STDERR];
+	asb_session_traffic(connection->session, &sent, &received);
+	outcome->wire_sent += sent;
+	outcome->wire_received += received;
+}
+
+/* No exit record: whatever the stream's end looked like, that is a failure. `err` says how it was
+ * noticed. */
+static int explain_loss(struct asb_run *run, const struct asb_attach *attach, struct asb_error *err)
+{
+	bool from_sandbox = asb_failed(&attach->failed);
+	struct asb_error pod = ASB_ERROR_INIT;
+	ASB_TEXT cause = asb_strdup(err->message);
+	int status;
+
+	if (from_sandbox && err->status != ASB_STATUS_PLUGIN)
+		return -1;
+	if (from_sandbox)
+		return asb_wrap(err, "no exit status was received");
+	status = asb_sandbox_post_mortem(run->sandbox, &pod);
+	if (status == ASB_STATUS_PLUGIN)
+		asb_fail(err, "%s (%s)", pod.message, cause);
+	else
+		asb_fail(err, "%s", pod.message);
+	err->status = status;
+	return asb_hint(err, "%s",
+			pod.hint[0] != '\0' ? pod.hint
+					    : "the command may have done a part of its work: look "
+					      "before you run it again");
+}
+
+/* One try. 1: it came too early and may be tried again. */
+static int try_once(struct asb_run *run, struct asb_connection *connection, struct asb_error *err)
+{
+	struct asb_attach attach = {
+		.http = run->http,
+		.sandbox = run->sandbox,
+		.session = connection->session,
+		.session_fd = asb_connection_fd(connection),
+		.interrupts = &run->interrupts,
+		.started = on_started,
+		.output = on_output,
+		.context = run,
+	};
+	enum asb_attach_end end;
+
+	attach.job = asb_job_start(connection->session, &run->plan.job, err);
+	if (attach.job == NULL)
+		return -1;
+	set_streams(run, &attach);
+	end = asb_attach_run(&attach, err);
+	note_job(run, connection, &attach);
+	switch (end) {
+	case ASB_ATTACH_ENDED:
+		run->outcome.status = asb_outcome_of_job(asb_job_view(attach.job),
+							 &run->plan.sandbox, &run->plan.job, err);
+		return 0;
+	case ASB_ATTACH_LOST:
+		if (!asb_failed(&attach.failed) && asb_connection_explain(connection, err))
+			return 1;
+		return explain_loss(run, &attach, err);
+	case ASB_ATTACH_INTERRUPTED:
+		run->outcome.signal = attach.signal;
+		return -1;
+	case ASB_ATTACH_FAILED:
+		break;
+	}
+	return -1;
+}
+
+/* Waits a little while the sandbox is kept alive. */
+static int pause_for(struct asb_run *run, int ms, struct asb_error *err)
+{
+	int64_t deadline = asb_monotonic_ms() + ms;
+
+	while (asb_poll_timeout(deadline) > 0) {
+		struct pollfd fd = {.fd = run->interrupts.fd, .events = POLLIN};
+		int timeout = asb_nearer_timeout(asb_poll_timeout(deadline),
+						 asb_sandbox_timeout(run->sandbox));
+
+		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
+		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int asb_run_converse(struct asb_run *run, struct asb_error *err)
+{
+	int pause = FIRST_PAUSE_MS;
+	int tries, rc = 1;
+
+	for (tries = 1; rc == 1; tries++) {
+		struct asb_connection connection;
+
+		if (asb_connection_open(&connection, &run->kubeconfig, run->sandbox,
+					run->plan.sandbox.namespace_, err) != 0)
+			return -1;
+		rc = try_once(run, &connection, err);
+		asb_connection_close(&connection);
+		if (rc != 1)
+			break;
+		if (tries >= MOST_TRIES || asb_poll_timeout(run->give_up_ms) == 0)
+			return asb_wrap(err, "the sandbox runs, but lets nobody in");
+		if (pause_for(run, pause, err) != 0)
+			return -1;
+		pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2;
+	}
+	return rc;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.c - `run`: the order of the steps, from the kubeconfig to the deletion of the sandbox. */
+#include "plugin/commands/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "plugin/base/clock.h"
+
+/* What the user sees and what the clock is called while the sandbox is in a phase. */
+static const struct {
+	const char *text;
+	enum asb_run_phase phase;
+} phases[] = {
+	[ASB_SANDBOX_CHECKING] = {"checking rights", ASB_RUN_CHECK},
+	[ASB_SANDBOX_CREATING] = {"creating", ASB_RUN_CREATE},
+	[ASB_SANDBOX_SCHEDULING] = {"waiting for a node", ASB_RUN_SCHEDULE},
+	[ASB_SANDBOX_STARTING] = {"starting", ASB_RUN_START},
+	[ASB_SANDBOX_RUNNING] = {"connecting", ASB_RUN_CONNECT},
+	[ASB_SANDBOX_GONE] = {"deleted", ASB_RUN_DELETE},
+};
+
+static void on_phase(void *context, enum asb_sandbox_phase phase)
+{
+	struct asb_run *run = context;
+
+	/* Once the command was started the clock follows it, not its pod. */
+	if (run->outcome.began || run->outcome.timeline.current == ASB_RUN_DELETE)
+		return;
+	asb_timeline_enter(&run->outcome.timeline, phases[phase].phase);
+	asb_progress_show(&run->progress, "sandbox %s: %s", asb_sandbox_name(run->sandbox),
+			  phases[phase].text);
+}
+
+static void on_notice(void *context, const char *text)
+{
+	struct asb_run *run = context;
+
+	asb_progress_note(&run->progress, "note", text);
+}
+
+bool asb_run_interrupted(struct asb_run *run)
+{
+	int number = asb_interrupts_take(&run->interrupts);
+
+	if (number != 0)
+		run->outcome.signal = number;
+	return run->outcome.signal != 0;
+}
+
+static int open_cluster(struct asb_run *run, const struct asb_context *context,
+			struct asb_error *err)
+{
+	const struct asb_sandbox_hooks hooks = {on_phase, on_notice, run};
+
+	if (asb_kubeconfig_load(&context->kubeconfig, &run->kubeconfig, err) != 0)
+		return -1;
+	run->plan.sandbox.inner_namespace = run->kubeconfig.namespace_;
+	run->http = asb_http_new(&run->kubeconfig, err);
+	if (run->http == NULL)
+		return -1;
+	run->sandbox = asb_sandbox_new(run->http, &run->plan.sandbox, &hooks);
+	return 0;
+}
+
+static int wait_until_running(struct asb_run *run, struct asb_error *err)
+{
+	while (asb_sandbox_phase(run->sandbox) != ASB_SANDBOX_RUNNING) {
+		struct pollfd fd = {.fd = run->interrupts.fd, .events = POLLIN};
+		int timeout = asb_sandbox_timeout(run->sandbox);
+
+		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
+		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* 0, or -1: interrupted or err. */
+static int go_through(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
+{
+	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_CHECK);
+	run->give_up_ms = asb_monotonic_ms() + run->plan.sandbox.ready_timeout_ms;
+	if (asb_interrupts_open(&run->interrupts, err) != 0 ||
+	    open_cluster(run, context, err) != 0 || asb_sandbox_prepare(run->sandbox, err) != 0 ||
+	    asb_run_interrupted(run) || asb_sandbox_create(run->sandbox, err) != 0 ||
+	    asb_run_interrupted(run) || wait_until_running(run, err) != 0)
+		return -1;
+	return asb_run_converse(run, err);
+}
+
+/* Nothing of a run stays behind, whatever became of it; what can't be deleted now ends by its
+ * lease. */
+static void clean_up(struct asb_run *run)
+{
+	struct asb_error err = ASB_ERROR_INIT;
+
+	if (run->sandbox == NULL)
+		return;
+	asb_interrupts_last_steps(&run->interrupts);
+	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_DELETE);
+	asb_progress_show(&run->progress, "sandbox %s: deleting", asb_sandbox_name(run->sandbox));
+	if (asb_sandbox_delete(run->sandbox, !run->outcome.began, &err) != 0) {
+		asb_progress_clear(&run->progress);
+		fprintf(stderr,
+			"warning: sandbox %s is not deleted: ", asb_sandbox_name(run->sandbox));
+		asb_print_safely(stderr, err.message);
+		fputs("\nhint: it ends by itself when its lease runs out\n", stderr);
+	}
+	asb_timeline_stop(&run->outcome.timeline);
+	asb_progress_clear(&run->progress);
+}
+
+static void say_kept(struct asb_run *run)
+{
+	ASB_TEXT text = NULL;
+
+	if (run->sandbox == NULL || !run->plan.sandbox.keep || !run->outcome.began)
+		return;
+	text = asb_strf("delete sandbox %s with: kubectl -n %s delete sandbox %s",
+			asb_sandbox_name(run->sandbox), run->plan.sandbox.namespace_,
+			asb_sandbox_name(run->sandbox));
+	asb_progress_note(&run->progress, "note", text);
+}
+
+static void print_json(const struct asb_run *run, const struct asb_error *err)
+{
+	const struct asb_sandbox *sandbox = run->sandbox;
+	ASB_TEXT text = asb_outcome_json(&run->outcome, &run->plan.sandbox,
+					 sandbox == NULL ? NULL : asb_sandbox_name(sandbox),
+					 sandbox == NULL ? NULL : asb_sandbox_pod(sandbox), err);
+
+	puts(text);
+}
+
+static void release(struct asb_run *run)
+{
+	asb_sandbox_free(run->sandbox);
+	asb_http_free(run->http);
+	asb_kubeconfig_release(&run->kubeconfig);
+	asb_interrupts_close(&run->interrupts);
+	asb_run_plan_release(&run->plan);
+}
+
+/* From what happened to what is reported. */
+static int conclude(struct asb_run *run, int rc, struct asb_error *err)
+{
+	if (rc != 0)
+		run->outcome.status =
+			run->outcome.signal != 0 ? 128 + run->outcome.signal : err->status;
+	if (rc != 0 && run->outcome.signal != 0)
+		asb_error_clear(err);
+	if (run->plan.json)
+		print_json(run, err);
+	if (run->plan.quiet && run->outcome.ended && run->outcome.record.timed_out)
+		asb_error_clear(err); /* exit status 124 says it */
+	return run->outcome.status;
+}
+
+static int run_run(const struct asb_context *context, const void *values,
+		   const struct asb_operands *operands, struct asb_error *err)
+{
+	struct asb_run run = {.interrupts.fd = -1};
+	int status;
+
+	if (asb_run_plan_init(&run.plan, context, values, operands, err) != 0) {
+		asb_run_plan_release(&run.plan);
+		return -1;
+	}
+	asb_progress_init(&run.progress, stderr, asb_progress_terminal(STDERR_FILENO),
+			  context->verbose, run.plan.quiet);
+	status = go_through(&run, context, err);
+	clean_up(&run);
+	say_kept(&run);
+	status = conclude(&run, status, err);
+	release(&run);
+	return status;
+}
+
+const struct asb_command asb_command_run = {
+	.name = "run",
+	.summary = "Runs one command in a sandbox of its own",
+	.usage = "run [options] \"LINE\"\n"
+		 "run [options] -- PROGRAM [ARG...]",
+	.description =
+		"Creates a Sandbox, runs the command in it, shows its output as it comes, deletes "
+		"the Sandbox and ends with the command's own exit status. LINE is one operand, a "
+		"line for bash (or sh) in the sandbox; PROGRAM is run as it is, without a shell.\n"
+		"Nothing of the local machine gets in by itself: no file, no variable, and stdin "
+		"only with -i. The first Ctrl-C goes to the command, a second one ends everything "
+		"at once. Whatever happens to this program, the Sandbox ends when its lease runs "
+		"out.\n"
+		"Exit status: that of the command; 128+n when signal n killed it, 124 when "
+		"--timeout was reached, 126 when the program can't be executed, 127 when there is "
+		"none, 125 when the plugin failed or no exit status was received, 2 when the "
+		"command line can't be understood.",
+	.examples = "run \"kubectl get pods -A\"\n"
+		    "run --timeout 30s --env TEAM=blue -- printenv TEAM\n"
+		    "run -i -- jq .items <report.json",
+	.options = asb_run_options,
+	.values_size = sizeof(struct asb_run_values),
+	.defaults = &asb_run_defaults,
+	.run = run_run,
+};

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/commands/run_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/spec.h"
+
+#define LEAST_LEASE_MS 10000
+#define LEAST_READY_MS 1000
+#define LONGEST_NAME 253u
+#define LONGEST_SUGGESTION 200u /* a longer command line is not repeated in a hint */
+
+#define AT(field) offsetof(struct asb_run_values, field)
+
+const struct asb_command_option asb_run_options[] = {
+	{"stdin", 'i', ASB_OPTION_FLAG, AT(stdin_), NULL,
+	 "send our stdin to the command (else it has none)", false},
+	{"env", 'e', ASB_OPTION_LIST, AT(env), "NAME=VALUE",
+	 "set a variable for the command, repeatable; nothing of the local environment is sent "
+	 "otherwise",
+	 false},
+	{"workdir", 'w', ASB_OPTION_STRING, AT(workdir), "DIR",
+	 "absolute directory to start in (default /workspace)", false},
+	{"timeout", 0, ASB_OPTION_DURATION, AT(timeout_ms), "DURATION",
+	 "end the command and all that it started after this time, with exit status 124 (default "
+	 "none)",
+	 false},
+	{"image", 0, ASB_OPTION_STRING, AT(image), "IMAGE",
+	 "container image, any one, even without a shell (default bitnami/kubectl:latest)", false},
+	{"image-pull-policy", 0, ASB_OPTION_STRING, AT(image_pull_policy), "POLICY",
+	 "Always, IfNotPresent or Never (default: the cluster decides by the image's tag)", false},
+	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
+	 "RuntimeClass of a stronger wall, such as gvisor or kata", false},
+	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
+	 "what the command may do in the cluster (default normal-user)", false},
+	{"cpu", 0, ASB_OPTION_STRING, AT(cpu), "QUANTITY",
+	 "most CPU it may use, such as 2 or 500m (default 1)", false},
+	{"memory", 0, ASB_OPTION_STRING, AT(memory), "QUANTITY",
+	 "most memory it may use, such as 2Gi (default 512Mi)", false},
+	{"user", 0, ASB_OPTION_STRING, AT(user), "UID",
+	 "numeric user inside, or \"image\" for the image's own (default 1001)", false},
+	{"name", 0, ASB_OPTION_STRING, AT(name), "NAME",
+	 "name of the sandbox (default run- and ten random characters)", false},
+	{"keep", 0, ASB_OPTION_FLAG, AT(keep), NULL,
+	 "keep the sandbox for an hour after the end, to look at it", false},
+	{"lease", 0, ASB_OPTION_DURATION, AT(lease_ms), "DURATION",
+	 "how long the sandbox outlives us when we vanish (default 2m, at least 10s)", false},
+	{"ready-timeout", 0, ASB_OPTION_DURATION, AT(ready_timeout_ms), "DURATION",
+	 "give up when the sandbox does not run by then (default 5m)", false},
+	{"output", 'o', ASB_OPTION_STRING, AT(output), "FORMAT",
+	 "\"json\": one object about the run on stdout at the end; stdout of the command then "
+	 "goes to stderr",
+	 false},
+	{"quiet", 'q', ASB_OPTION_FLAG, AT(quiet), NULL,
+	 "no progress and no notes on stderr, only errors", false},
+	{0},
+};
+
+const struct asb_run_values asb_run_defaults = {
+	.image = "bitnami/kubectl:latest",
+	.service_account = "normal-user",
+	.cpu = "1",
+	.memory = "512Mi",
+	.lease_ms = 2 * 60 * 1000,
+	.ready_timeout_ms = 5 * 60 * 1000,
+};
+
+/* --- what to run --- */
+
+/* "run "a b"" and "run -- a b" for words that could mean either. */
+static int too_many_operands(const struct asb_context *context, const struct asb_operands *operands,
+			     struct asb_error *err)
+{
+	struct asb_buffer line = ASB_BUFFER_INIT;
+	size_t i;
+
+	for (i = 0; i < operands->count; i++)
+		asb_buffer_addf(&line, "%s%s", i == 0 ? "" : " ", operands->items[i]);
+	if (line.length > LONGEST_SUGGESTION || strpbrk(line.data, "\"$`\\\n") != NULL) {
+		asb_buffer_reset(&line);
+		asb_buffer_addstr(&line, "...");
+	}
+	asb_fail_usage(err, "%zu words where one command line belongs", operands->count);
+	asb_hint(err,
+		 "put a command line for the shell in quotes:    %s run \"%s\"\n"
+		 "or name a program and its arguments behind --:  %s run -- %s",
+		 context->program, line.data, context->program, line.data);
+	asb_buffer_release(&line);
+	return -1;
+}
+
+static int missing_command(const struct asb_context *context, const char *what,
+			   struct asb_error *err)
+{
+	asb_fail_usage(err, "%s", what);
+	return asb_hint(err,
+			"%s run \"kubectl get pods -A\"\n"
+			"%s run -- kubectl get pods -A",
+			context->program, context->program);
+}
+
+static int plan_command(struct asb_run_plan *plan, const struct asb_context *context,
+			const struct asb_operands *operands, struct asb_error *err)
+{
+	if (operands->count == 0)
+		return missing_command(context, "there is no command to run", err);
+	if (operands->items[0][0] == '\0')
+		return missing_command(context, "the command is empty", err);
+	if (operands->dashdash > 0)
+		return missing_command(context, "a command line before -- and a program behind it",
+				       err);
+	if (operands->dashdash < 0 && operands->count > 1)
+		return too_many_operands(context, operands, err);
+	if (operands->dashdash < 0) {
+		plan->job.line = operands->items[0];
+		return 0;
+	}
+	plan->words = asb_calloc(operands->count + 1, sizeof *plan->words);
+	memcpy(plan->words, operands->items, operands->count * sizeof *plan->words);
+	plan->job.argv = plan->words;
+	return 0;
+}
+
+/* --- how to run it --- */
+
+static int plan_env(struct asb_run_plan *plan, const struct asb_strings *env, struct asb_error *err)
+{
+	size_t i;
+
+	if (env->count == 0)
+		return 0;
+	for (i = 0; i < env->count; i++) {
+		const char *equals = strchr(env->items[i], '=');
+
+		if (equals == NULL) {
+			asb_fail_usage(err, "--env %s has no value", env->items[i]);
+			return asb_hint(err,
+					"local variables never reach the sandbox by themselves; "
+					"say what to send: --env %s=VALUE",
+					env->items[i]);
+		}
+		if (equals == env->items[i]) {
+			asb_fail_usage(err, "--env \"%s\" has no name", env->items[i]);
+			return asb_hint(err, "write it as --env NAME=VALUE");
+		}
+	}
+	plan->env = asb_calloc(env->count + 1, sizeof *plan->env);
+	memcpy(plan->env, env->items, env->count * sizeof *plan->env);
+	plan->job.env = plan->env;
+	return 0;
+}
+
+static int plan_workdir(struct asb_run_plan *plan, const char *workdir, struct asb_error *err)
+{
+	if (workdir != NULL && workdir[0] != '/') {
+		asb_fail_usage(err, "--workdir \"%s\" is not absolute", workdir);
+		return asb_hint(err, "it is a directory inside the sandbox, such as /workspace/%s",
+				workdir);
+	}
+	plan->job.cwd = workdir;
+	return 0;
+}
+
+/* A DNS subdomain (RFC 1123): labels separated by dots. */
+static bool is_dns_name(const char *text)
+{
+	if (strlen(text) > LONGEST_NAME)
+		return false;
+	for (;;) {
+		size_t n = strcspn(text, ".");
+		ASB_TEXT label = asb_strndup(text, n);
+
+		if (!asb_is_dns_label(label))
+			return false;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}
+
+static int check_name(const char *option, const char *value, struct asb_error *err)
+{
+	if (value == NULL || is_dns_name(value))
+		return 0;
+	asb_fail_usage(err, "%s \"%s\" is no valid name", option, value);
+	return asb_hint(err, "use lower case letters, digits, '-' and '.', with a letter or digit "
+			     "at both ends");
+}
+
+static int check_output(const char *output, struct asb_error *err)
+{
+	if (output == NULL || strcmp(output, "json") == 0)
+		return 0;
+	asb_fail_usage(err, "--output: unknown format \"%s\"", output);
+	return asb_hint(err, "use -o json, or leave it out");
+}
+
+static int check_times(const struct asb_run_values *values, struct asb_error *err)
+{
+	if (values->lease_ms < LEAST_LEASE_MS) {
+		asb_fail_usage(err, "--lease is shorter than 10s");
+		return asb_hint(err, "the sandbox must outlive a slow answer of the API server; "
+				     "the default is 2m");
+	}
+	if (values->ready_timeout_ms < LEAST_READY_MS) {
+		asb_fail_usage(err, "--ready-timeout is shorter than 1s");
+		return asb_hint(err, "a sandbox needs a few seconds to start; the default is 5m");
+	}
+	return 0;
+}
+
+static void plan_sandbox(struct asb_run_plan *plan, const struct asb_context *context,
+			 const struct asb_run_values *values)
+{
+	plan->sandbox = (struct asb_sandbox_options){
+		.namespace_ =
+			context->namespace_ == NULL ? ASB_DEFAULT_NAMESPACE : context->namespace_,
+		.name = values->name,
+		.image = values->image,
+		.image_pull_policy = values->image_pull_policy,
+		.runtime_class = values->runtime_class,
+		.service_account = values->service_account,
+		.cpu = values->cpu,
+		.memory = values->memory,
+		.user = values->user,
+		.ready_timeout_ms = values->ready_timeout_ms,
+		.lease_ms = values->lease_ms,
+		.run_timeout_ms = values->timeout_ms,
+		.keep = values->keep,
+	};
+}
+
+int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+		      const struct asb_run_values *values, const struct asb_operands *operands,
+		      struct asb_error *err)
+{
+	*plan = (struct asb_run_plan){0};
+	plan->json = values->output != NULL;
+	plan->quiet = values->quiet;
+	plan->stdin_ = values->stdin_;
+	plan->job.has_stdin = values->stdin_;
+	plan->job.timeout_ms = values->timeout_ms;
+	if (plan_command(plan, context, operands, err) != 0 ||
+	    plan_env(plan, &values->env, err) != 0 ||
+	    plan_workdir(plan, values->workdir, err) != 0 ||
+	    check_name("--runtime-class", values->runtime_class, err) != 0 ||
+	    check_name("--service-account", values->service_account, err) != 0 ||
+	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
+		return -1;
+	plan_sandbox(plan, context, values);
+	return asb_spec_check(&plan->sandbox, err);
+}
+
+void asb_run_plan_release(struct asb_run_plan *plan)
+{
+	free(plan->words);
+	free(plan->env);
+	*plan = (struct asb_run_plan){0};
+}
