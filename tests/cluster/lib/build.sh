@@ -18,7 +18,7 @@ artefact() {
 		done
 	} | sha256sum)
 	dir=$CACHE/$name-${key:0:16}
-	ARTEFACT[$name]=$dir
+	ARTEFACT["$name"]=$dir
 	[[ -d $dir ]] || step "build $name" build_aside "$name" "$function" "$dir"
 }
 
@@ -112,7 +112,7 @@ build_kubernetes() {
 build_etcd() {
 	need_go
 	go_build etcd "$1" '' go.etcd.io/etcd/server/v3
-	mv "$1/server" "$1/etcd" 2>/dev/null || mv "$1/v3" "$1/etcd"
+	mv "$1/server" "$1/etcd"
 }
 
 build_coredns() {
@@ -124,6 +124,7 @@ build_helpers() {
 	need_go
 	go_build pause "$1" '' .
 	go_build registry "$1" '' .
+	go_build volumes "$1" '' .
 }
 
 # The controller, and upstream's all-in-one manifest as its own kustomization
@@ -149,7 +150,7 @@ build_all() {
 	artefact kubernetes build_kubernetes "$m"/kubernetes/go.{mod,sum} "$KUBERNETES_VERSION"
 	artefact etcd build_etcd "$m"/etcd/go.{mod,sum}
 	artefact coredns build_coredns "$m"/coredns/{go.mod,go.sum,main.go}
-	artefact helpers build_helpers "$m"/{pause,registry}/{go.mod,main.go}
+	artefact helpers build_helpers "$m"/{pause,registry,volumes}/{go.mod,main.go}
 	artefact controller build_controller "$m"/agent-sandbox/go.{mod,sum} "${ARTEFACT[kubernetes]##*/}"
 	artefact rootfs build_rootfs "$IMAGE_SUITE"
 	artefact images build_images "${ARTEFACT[rootfs]##*/}" "${ARTEFACT[kubernetes]##*/}" \

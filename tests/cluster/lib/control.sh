@@ -51,6 +51,11 @@ start_controller_manager() {
 		--kube-api-qps 300 --kube-api-burst 600
 }
 
+# Where the controller manager's provisioner keeps volumes.
+start_volumes() {
+	daemon_start volumes "${ARTEFACT[helpers]}/volumes" /tmp/hostpath_pv
+}
+
 start_scheduler() {
 	daemon_start scheduler "${ARTEFACT[kubernetes]}/kube-scheduler" \
 		--kubeconfig "$CLUSTER_PKI/scheduler.kubeconfig" \

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Daemons: started in the node's namespaces, each in a control group of its own,
 # with a log of its own, and with no tie to the shell that ran the script.
 #

@@ -61,6 +61,7 @@ build_runtime() {
 debian_mirror() {
 	local codename
 	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	# shellcheck disable=SC2016
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
 		awk -v codename="$codename" '$2 == codename && $3 == "main" { print $1; exit }'
 }

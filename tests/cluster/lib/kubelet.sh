@@ -47,20 +47,30 @@ node_ready() {
 		-o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
 }
 
+# Whether the kubelet knows the pods that run on it: after a start it takes a
+# moment to be told, and until then exec fails with "pod does not exist".
+kubelet_knows_pods() {
+	local known
+	known=$(kubectl_admin get --raw "/api/v1/nodes/$NODE_NAME/proxy/pods" | jq -c '[.items[]?.metadata.uid]') &&
+		kubectl_admin get pods -A --field-selector "spec.nodeName=$NODE_NAME,status.phase=Running" -o json |
+		jq -e --argjson known "$known" '[.items[].metadata.uid] - $known == []'
+}
+
 start_kubelet() {
 	kubelet_config >"$DATA/kubelet.yaml"
-	echo "nameserver $DNS_IP" >"$DATA/resolv.conf"
 	daemon_start kubelet "${ARTEFACT[kubernetes]}/kubelet" --config "$DATA/kubelet.yaml" \
 		--kubeconfig "$CLUSTER_PKI/kubelet.kubeconfig" --root-dir /var/lib/kubelet \
 		--hostname-override "$NODE_NAME" --node-ip "$NODE_IP"
 	daemon_ready kubelet 60 kubelet_healthy
 	daemon_ready kubelet 60 node_ready
+	daemon_ready kubelet 30 kubelet_knows_pods
 }
 
-# A name that is not the cluster's does not exist, at once.
+# A name that is not the cluster's does not exist, at once. It has a server block
+# of its own, for within one block template would come before kubernetes.
 coredns_config() {
 	cat <<EOF
-.:53 {
+cluster.local:53 in-addr.arpa:53 {
 	bind $DNS_IP
 	errors
 	ready 127.0.0.1:8181
@@ -69,6 +79,10 @@ coredns_config() {
 		pods insecure
 		ttl 5
 	}
+}
+.:53 {
+	bind $DNS_IP
+	errors
 	template ANY ANY {
 		rcode NXDOMAIN
 	}

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The node: a mount and a network namespace held by one process ("holder").
 #
 # No mount of the cluster is ever seen on the machine, and when the last of its
@@ -63,8 +63,11 @@ node_mounts() {
 		[[ -d $path ]] || { echo "$path" >>"$RUN/made-paths" && mkdir -p "$path"; }
 		mkdir -p "$DATA/node$path"
 	done
+	# The node asks the cluster's DNS, not the machine's, which it cannot reach.
+	echo "nameserver $DNS_IP" >"$DATA/resolv.conf"
 	# shellcheck disable=SC2016
 	on_node bash -c 'mount --make-rshared / && data=$1 && shift &&
+		mount --bind "$data/resolv.conf" /etc/resolv.conf &&
 		for path; do mount --bind "$data/node$path" "$path" || exit; done' \
 		bash "$DATA" "${NODE_PATHS[@]}"
 }

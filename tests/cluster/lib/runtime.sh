@@ -59,16 +59,19 @@ cni_config() {
 EOF
 }
 
-# Where images of a host come from. A host that is not listed fails as it does on
-# a machine without a network.
+# registry_host HOST URL: images of HOST come from URL.
+registry_host() {
+	mkdir -p "$DATA/registries/$1"
+	printf 'server = "%s"\n[host."%s"]\n  capabilities = ["pull", "resolve"]\n' "$2" "$2" \
+		>"$DATA/registries/$1/hosts.toml"
+}
+
+# On port 5999 nothing listens. A host that is not listed has no address, which
+# is what unreachable.test is for.
 registry_configs() {
-	local host
-	for host in docker.io registry.test; do
-		mkdir -p "$DATA/registries/$host"
-		echo 'server = "http://127.0.0.1:5000"' >"$DATA/registries/$host/hosts.toml"
-	done
-	mkdir -p "$DATA/registries/unreachable.test"
-	echo 'server = "http://127.0.0.1:5999"' >"$DATA/registries/unreachable.test/hosts.toml"
+	registry_host docker.io http://127.0.0.1:5000
+	registry_host registry.test http://127.0.0.1:5000
+	registry_host refusing.test http://127.0.0.1:5999
 }
 
 start_registry() {

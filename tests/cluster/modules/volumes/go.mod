@@ -1,0 +1,3 @@
+module agentsandbox.test/cluster/volumes
+
+go 1.26.0
