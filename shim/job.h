@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * job.h - the table of jobs: one command each, from START to ACK.
+ *
+ * STARTING: its keeper runs, whether the program does is not known yet. RUNNING: STARTED is due or
+ * sent; lasts until the command has exited, both outputs are closed and, once the tree is being
+ * killed, the tree is gone. ENDED: the record stands; what is left to send goes out, then EXIT.
+ * TOLD: EXIT was sent; ACK frees the job. FAILED: FAILED is due, which frees it.
+ *
+ * Frames are not queued here: what is due is a state, made into a frame when the connection has
+ * room for it.
+ */
+#ifndef ASB_JOB_H
+#define ASB_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/audit.h"
+#include "shim/out.h"
+#include "shim/spec.h"
+#include "shim/stream.h"
+#include "shim/tree.h"
+
+enum asb_job_state {
+	ASB_JOB_FREE,
+	ASB_JOB_STARTING,
+	ASB_JOB_RUNNING,
+	ASB_JOB_ENDED,
+	ASB_JOB_TOLD,
+	ASB_JOB_FAILED,
+};
+
+/* Why a job was not started, as in FAILED. `text` is static. */
+struct asb_refusal {
+	uint16_t code; /* enum asb_failed_code */
+	int error;     /* errno, 0: none */
+	const char *text;
+};
+
+/* How the command ended. */
+struct asb_verdict {
+	bool known;
+	int status; /* of wait4(2) */
+	uint64_t duration_ns;
+	uint64_t user_us;
+	uint64_t system_us;
+	uint64_t maxrss_kib;
+};
+
+struct asb_job {
+	enum asb_job_state state;
+	struct asb_session *session;
+	const uint8_t *session_id; /* borrowed from the session, which outlives its jobs */
+	uint32_t channel;
+	uint8_t id[ASB_ID_LEN];
+	pid_t pid;	       /* of the command; 0: not known yet */
+	struct asb_tree *tree; /* NULL: no process is left */
+	struct asb_watch report;
+	struct asb_input in;
+	struct asb_output out;
+	struct asb_output err;
+	struct asb_timer timeout;
+	struct asb_timer quiet;
+	struct asb_verdict verdict;
+	struct asb_refusal refusal;
+	uint64_t pending_signals; /* that came before the program ran; bit n: signal n */
+	uint64_t oom_before;
+	int64_t started_ns;
+	bool say_started;
+	bool timed_out;
+	bool oom;
+	bool shutdown;
+	bool audited;  /* the end was */
+	char *command; /* for the audit; storage of ASB_AUDIT_TEXT bytes */
+};
+
+/* Prepares the storage; called once. */
+void asb_job_init(void);
+
+/*
+ * Starts a command. Returns 0, or -1 with the reason, and then nothing was started. Reasons that
+ * show later are told by FAILED (tell.h).
+ */
+int asb_job_start(struct asb_session *session, const uint8_t *session_id, uint32_t channel,
+		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
+		  struct asb_refusal *why);
+
+struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel);
+struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN]);
+
+/* A repeated START: STARTED, or EXIT, becomes due again. */
+void asb_job_again(struct asb_job *job);
+
+/* To the command's group, as soon as the program runs. */
+void asb_job_signal(struct asb_job *job, int number);
+
+/* ACK: frees the job when its EXIT was sent. */
+void asb_job_acknowledge(struct asb_job *job);
+
+/* For verdict.c: what the audit says of a job; the job whose processes a tree is; the end of all
+ * its pipes and timers. */
+struct asb_audit_job asb_job_audit(const struct asb_job *job);
+struct asb_job *asb_job_of_tree(const struct asb_tree *tree);
+void asb_job_close_streams(struct asb_job *job);
+
+/* Frees a job at once: closes its streams and gives its memory back. Its processes are not touched.
+ */
+void asb_job_release(struct asb_job *job);
+
+/* Lets every job take its next step. After each turn of the loop. */
+void asb_job_settle(void);
+
+/* Frees those jobs of a session that ends of which no process is left; returns whether any job is
+ * left. */
+bool asb_job_clear(const struct asb_session *session);
+
+/* Marks the records of all running jobs: the shim was told to stop. */
+void asb_job_shutdown(void);
+
+/* The i-th of ASB_MAX_JOBS places, for turns over all jobs. */
+struct asb_job *asb_job_at(int i);
+
+/* Whether any job is known. */
+bool asb_job_any(void);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "shim/connect.h"
+#include "shim/init.h"
+#include "shim/protocol/frame.h"
+#include "shim/say.h"
+
+#define EXIT_USAGE 2
+
+extern char **environ;
+
+static int run_init(void)
+{
+	return asb_init(environ);
+}
+
+static int run_version(void)
+{
+	char line[128];
+	int n = snprintf(line, sizeof(line), "%s %s (protocol %d)\n", ASB_PROGRAM_NAME, ASB_VERSION,
+			 ASB_PROTOCOL_VERSION);
+
+	return write(STDOUT_FILENO, line, (size_t)n) == n ? 0 : 1;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} modes[] = {
+	{"init", run_init},
+	{"connect", asb_connect},
+	{"version", run_version},
+};
+
+int main(int argc, char **argv)
+{
+	/* Commands run with our uid: nobody may read our memory, trace us or use our descriptors.
+	 */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	for (size_t i = 0; argc == 2 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(argv[1], modes[i].name) == 0)
+			return modes[i].run();
+	}
+	asb_say("usage: " ASB_PROGRAM_NAME " init | connect | version");
+	return EXIT_USAGE;
+}

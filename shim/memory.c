@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/memory.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Advice is a refinement: a kernel that refuses it costs memory, not correctness. */
+static void advise(void *start, size_t n, int advice)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)start + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)start + n) & ~(page - 1);
+
+	if (from < to)
+		(void)madvise((void *)from, to - from, advice);
+}
+
+void asb_memory_private(void *start, size_t n)
+{
+	asb_memory_small_pages(start, n);
+	advise(start, n, MADV_DONTFORK);
+}
+
+void asb_memory_small_pages(void *start, size_t n)
+{
+	advise(start, n, MADV_NOHUGEPAGE);
+}
+
+void asb_memory_give_back(void *start, size_t n)
+{
+	advise(start, n, MADV_DONTNEED);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE 1
+#include "shim/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "shim/exec.h"
+#include "shim/fds.h"
+#include "shim/loop.h"
+#include "shim/reap.h"
+
+#ifndef PR_SET_CHILD_SUBREAPER
+#define PR_SET_CHILD_SUBREAPER 36
+#endif
+
+/* Pipes, in the order in which they are made; [0] is read from, [1] written to. */
+enum { IN, OUT, ERR, REPORT, PIPES };
+
+struct plumbing {
+	int pipe[PIPES][2];
+	int null; /* stdin of a job without stream 0, -1 otherwise */
+};
+
+/* What failed in the child, sent through a pipe that a successful execve closes. */
+struct failure {
+	int32_t step;
+	int32_t error;
+};
+
+static void report(int fd, int kind, int value, int error)
+{
+	const struct asb_report record = {.kind = kind, .value = value, .error = error};
+
+	(void)!write(fd, &record, sizeof(record));
+}
+
+/*
+ * PID 1 blocks and ignores signals, and exec keeps both: everything back to its default. The mask
+ * comes last, so that what is pending strikes the command and not half of it.
+ */
+static void clean_signals(void)
+{
+	struct sigaction deflt = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	(void)sigemptyset(&deflt.sa_mask);
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &deflt, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* 0, 1 and 2 of the command. Their sources are above 2 (asb_fds_fill_stdio), so no dup2 destroys a
+ * later one. */
+static int place_stdio(const struct plumbing *p)
+{
+	int in = p->null >= 0 ? p->null : p->pipe[IN][0];
+
+	if (dup2(in, STDIN_FILENO) < 0 || dup2(p->pipe[OUT][1], STDOUT_FILENO) < 0 ||
+	    dup2(p->pipe[ERR][1], STDERR_FILENO) < 0)
+		return -1;
+	return 0;
+}
+
+/* Everything above 2 but `keep` is closed by number: it all has O_CLOEXEC, but a forgotten one must
+ * not matter. */
+static void close_others(int keep)
+{
+	asb_fds_close(STDERR_FILENO + 1, (unsigned)keep - 1);
+	asb_fds_close((unsigned)keep + 1, ~0u);
+}
+
+static int step_of(const struct asb_spec *spec)
+{
+	return spec->line != NULL ? ASB_STEP_SHELL : ASB_STEP_EXEC;
+}
+
+/* The command's process, from fork to exec. Only what is safe after fork; every way out is exec or
+ * _exit. */
+static _Noreturn void become(const struct asb_spec *spec, const struct plumbing *p, int failures)
+{
+	struct failure failure = {0};
+
+	report(p->pipe[REPORT][1], ASB_REPORT_PID, getpid(), 0);
+	(void)setsid();
+	if (place_stdio(p) < 0) {
+		failure = (struct failure){ASB_STEP_STDIO, errno};
+	} else if (spec->cwd != NULL && chdir(spec->cwd) < 0) {
+		failure = (struct failure){ASB_STEP_CWD, errno};
+	} else {
+		close_others(failures);
+		clean_signals();
+		failure.error = asb_exec(spec);
+		failure.step = step_of(spec);
+	}
+	(void)!write(failures, &failure, sizeof(failure));
+	_exit(127);
+}
+
+static void close_all_but(int a, int b)
+{
+	int low = a < b ? a : b;
+	int high = a < b ? b : a;
+
+	if (low > 0)
+		asb_fds_close(0, (unsigned)low - 1);
+	asb_fds_close((unsigned)low + 1, (unsigned)high - 1);
+	asb_fds_close((unsigned)high + 1, ~0u);
+}
+
+/* Tells PID 1 how exec went: nothing in the pipe means that it succeeded and closed it. */
+static void report_exec(int to, int failures)
+{
+	struct failure failure;
+	ssize_t n;
+
+	do {
+		n = read(failures, &failure, sizeof(failure));
+	} while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)sizeof(failure))
+		report(to, ASB_REPORT_FAILED, failure.step, failure.error);
+	else
+		report(to, ASB_REPORT_EXECED, 0, 0);
+	(void)close(failures);
+}
+
+/* The keeper's process. All signals that can be are blocked: a command's `kill 0` and `kill -TERM
+ * -1` pass it by. */
+static _Noreturn void keep(const struct asb_spec *spec, const struct plumbing *p)
+{
+	int to = p->pipe[REPORT][1];
+	int64_t started = asb_now();
+	int failures[2];
+	sigset_t all;
+	pid_t command;
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NAME, "asb-keeper", 0, 0, 0);
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	command = -1;
+	if (pipe2(failures, O_CLOEXEC) == 0)
+		command = fork();
+	if (command < 0) {
+		report(to, ASB_REPORT_FAILED, ASB_STEP_FORK, errno);
+		_exit(0);
+	}
+	if (command == 0)
+		become(spec, p, failures[1]);
+	close_all_but(to, failures[0]);
+	asb_spec_forget();
+	report_exec(to, failures[0]);
+	asb_reap_keep(to, command, started);
+}
+
+static void unplumb(struct plumbing *p)
+{
+	for (int i = 0; i < PIPES; i++) {
+		asb_fds_drop(&p->pipe[i][0]);
+		asb_fds_drop(&p->pipe[i][1]);
+	}
+	asb_fds_drop(&p->null);
+}
+
+static int plumb(bool has_stdin, struct plumbing *p)
+{
+	*p = (struct plumbing){{{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, -1};
+	for (int i = 0; i < PIPES; i++) {
+		if (pipe2(p->pipe[i], O_CLOEXEC) < 0)
+			return -1;
+	}
+	if (!has_stdin) {
+		/* Without /dev/null the read end of a pipe that nobody writes to is as empty. */
+		p->null = open("/dev/null", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		asb_fds_drop(&p->pipe[IN][1]);
+	} else if (asb_fds_nonblock(p->pipe[IN][1]) < 0) {
+		return -1;
+	}
+	if (asb_fds_nonblock(p->pipe[OUT][0]) < 0 || asb_fds_nonblock(p->pipe[ERR][0]) < 0 ||
+	    asb_fds_nonblock(p->pipe[REPORT][0]) < 0)
+		return -1;
+	return 0;
+}
+
+static int steal(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
+int asb_spawn(const struct asb_spec *spec, struct asb_spawned *out)
+{
+	struct plumbing p;
+	int error;
+
+	*out = (struct asb_spawned){-1, -1, -1, -1, -1};
+	if (plumb(spec->has_stdin, &p) == 0)
+		out->keeper = fork();
+	error = errno;
+	if (out->keeper == 0)
+		keep(spec, &p);
+	if (out->keeper > 0) {
+		out->report = steal(&p.pipe[REPORT][0]);
+		out->stdin_fd = steal(&p.pipe[IN][1]);
+		out->stdout_fd = steal(&p.pipe[OUT][0]);
+		out->stderr_fd = steal(&p.pipe[ERR][0]);
+	}
+	unplumb(&p);
+	errno = error;
+	return out->keeper > 0 ? 0 : -1;
+}

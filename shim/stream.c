@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/stream.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* A frame smaller than this is only sent when there is no more to send: the buffer is nearly full.
+ */
+#define WORTH_A_FRAME 4096u
+/* Consumed bytes that are worth a CREDIT while more is waiting. */
+#define WORTH_A_CREDIT 65536u
+
+static void output_ready(struct asb_watch *watch, short events)
+{
+	struct asb_output *o = watch->owner;
+	struct iovec iov[2];
+	int pieces = asb_ring_space(&o->ring, iov);
+	ssize_t n = readv(watch->fd, iov, pieces);
+	size_t left;
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		asb_output_close(o);
+		return;
+	}
+	left = (size_t)n;
+	for (int i = 0; i < pieces && left > 0; i++) {
+		size_t part = iov[i].iov_len < left ? iov[i].iov_len : left;
+
+		asb_checksum_add(&o->sum, iov[i].iov_base, part);
+		left -= part;
+	}
+	asb_ring_produced(&o->ring, (size_t)n);
+	o->active = asb_now();
+}
+
+int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit)
+{
+	asb_ring_init(&o->ring, o->ring.bytes, o->ring.size);
+	asb_checksum_init(&o->sum);
+	o->number = number;
+	o->sent = 0;
+	o->limit = limit;
+	o->active = 0;
+	o->full = false;
+	o->stopped = false;
+	o->ended = false;
+	return asb_watch_open(&o->watch, fd, output_ready, o);
+}
+
+int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
+{
+	if (o->stopped)
+		return 0;
+	if (consumed > o->sent)
+		return -1;
+	asb_ring_consume(&o->ring, consumed);
+	if (limit > o->limit)
+		o->limit = limit;
+	return 0;
+}
+
+void asb_output_stop(struct asb_output *o)
+{
+	o->stopped = true;
+	o->sent = o->ring.end;
+	asb_ring_consume(&o->ring, o->ring.end);
+	asb_output_close(o);
+}
+
+void asb_output_close(struct asb_output *o)
+{
+	asb_watch_close(&o->watch);
+}
+
+void asb_output_settle(struct asb_output *o)
+{
+	bool full = asb_ring_room(&o->ring) == 0;
+
+	if (o->full && !full)
+		o->active = asb_now();
+	o->full = full;
+	if (!asb_watch_is_open(&o->watch))
+		return;
+	if (full)
+		asb_watch_rest(&o->watch);
+	else
+		asb_watch_want(&o->watch, POLLIN);
+}
+
+bool asb_output_is_sent(const struct asb_output *o)
+{
+	return !asb_watch_is_open(&o->watch) && o->sent == o->ring.end;
+}
+
+bool asb_output_has_data(const struct asb_output *o)
+{
+	return o->sent < o->ring.end && o->sent < o->limit;
+}
+
+static size_t smallest(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	uint64_t least = a < b ? a : b;
+
+	least = least < c ? least : c;
+	return (size_t)(least < d ? least : d);
+}
+
+bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel)
+{
+	const size_t headers = ASB_FRAME_HEADER + ASB_DATA_HEADER;
+	size_t room = asb_out_room(out);
+	uint64_t due;
+	uint8_t *to;
+	size_t n;
+
+	if (!asb_output_has_data(o) || room <= headers)
+		return false;
+	due = (o->ring.end < o->limit ? o->ring.end : o->limit) - o->sent;
+	n = smallest(due, ASB_DATA_MAX, room - headers, SIZE_MAX);
+	if (n < due && n < WORTH_A_FRAME)
+		return false;
+	to = asb_out_reserve(out, ASB_DATA, o->number, channel, ASB_DATA_HEADER + n);
+	if (to == NULL)
+		return false;
+	asb_put64(to, o->sent);
+	(void)asb_ring_copy(&o->ring, o->sent, to + ASB_DATA_HEADER, n);
+	o->sent += n;
+	return true;
+}
+
+bool asb_output_end(struct asb_output *o, struct asb_out *out, uint32_t channel)
+{
+	uint8_t *to;
+
+	if (o->ended)
+		return true;
+	to = asb_out_reserve(out, ASB_EOF, o->number, channel, 8);
+	if (to == NULL)
+		return false;
+	asb_put64(to, o->ring.end);
+	o->ended = true;
+	return true;
+}
+
+static void input_ready(struct asb_watch *watch, short events)
+{
+	struct asb_input *in = watch->owner;
+
+	/* Without a reader the write end is in error for ever, whether we have something to write
+	 * or not. */
+	if ((events & (POLLERR | POLLNVAL)) != 0)
+		asb_input_stop(in);
+	/* Writing itself is done by asb_input_settle, which follows every event. */
+}
+
+int asb_input_open(struct asb_input *in, int fd)
+{
+	asb_ring_init(&in->ring, in->ring.bytes, in->ring.size);
+	in->written = 0;
+	in->limit = ASB_STDIN_LIMIT;
+	in->told = 0;
+	in->ended = false;
+	in->stopped = fd < 0;
+	in->say_stop = false;
+	if (fd < 0)
+		return 0;
+	return asb_watch_open(&in->watch, fd, input_ready, in);
+}
+
+const char *asb_input_data(struct asb_input *in, const struct asb_frame *frame)
+{
+	uint64_t offset = asb_get64(frame->payload);
+	size_t n = frame->length - ASB_DATA_HEADER;
+	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
+	uint64_t known = in->ring.end - offset;
+
+	if (in->ended)
+		return "data after the end of stdin";
+	if (offset > in->ring.end)
+		return "data of stdin is missing";
+	if (n > in->limit || offset > in->limit - n)
+		return "data of stdin beyond its limit";
+	if (known >= n)
+		return NULL; /* all of it was received before */
+	if (in->stopped) {
+		/* Nobody wants it, but the count goes on: a client that waits for credit would wait
+		 * for ever. */
+		in->ring.end += n - known;
+		in->ring.start = in->ring.end;
+		return NULL;
+	}
+	(void)asb_ring_write(&in->ring, bytes + known, n - (size_t)known);
+	return NULL;
+}
+
+const char *asb_input_end(struct asb_input *in, uint64_t offset)
+{
+	if (offset != in->ring.end)
+		return "the end of stdin is not where its data ended";
+	in->ended = true;
+	return NULL;
+}
+
+void asb_input_stop(struct asb_input *in)
+{
+	asb_watch_close(&in->watch);
+	if (in->stopped)
+		return;
+	in->stopped = true;
+	/* A client that has sent everything, all of which was taken, needs to know nothing. */
+	in->say_stop = !in->ended || asb_ring_used(&in->ring) > 0;
+	asb_ring_consume(&in->ring, in->ring.end);
+}
+
+static void drain_input(struct asb_input *in)
+{
+	struct iovec iov[2];
+	int pieces = asb_ring_peek(&in->ring, in->ring.start, SIZE_MAX, iov);
+	ssize_t n;
+
+	if (pieces == 0)
+		return;
+	n = writev(in->watch.fd, iov, pieces);
+	if (n > 0) {
+		in->written += (uint64_t)n;
+		asb_ring_consume(&in->ring, in->ring.start + (uint64_t)n);
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		asb_input_stop(in);
+	}
+}
+
+void asb_input_settle(struct asb_input *in)
+{
+	if (!asb_watch_is_open(&in->watch))
+		return;
+	drain_input(in);
+	if (!asb_watch_is_open(&in->watch))
+		return;
+	if (asb_ring_used(&in->ring) > 0)
+		asb_watch_want(&in->watch, POLLOUT);
+	else if (in->ended)
+		asb_watch_close(&in->watch);
+	else
+		asb_watch_want(&in->watch, 0);
+}
+
+static bool tell_credit(struct asb_input *in, struct asb_out *out, uint32_t channel)
+{
+	uint64_t consumed = in->ring.start;
+	uint8_t *to;
+
+	if (in->ended || consumed == in->told)
+		return true;
+	if (consumed - in->told < WORTH_A_CREDIT && asb_ring_used(&in->ring) > 0)
+		return true;
+	to = asb_out_reserve(out, ASB_CREDIT, ASB_STDIN, channel, 16);
+	if (to == NULL)
+		return false;
+	in->told = consumed;
+	in->limit = consumed + in->ring.size;
+	asb_put64(to, consumed);
+	asb_put64(to + 8, in->limit);
+	return true;
+}
+
+bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel)
+{
+	if (in->say_stop) {
+		if (!asb_out_frame(out, ASB_STOP, ASB_STDIN, channel, NULL, 0))
+			return false;
+		in->say_stop = false;
+	}
+	return tell_credit(in, out, channel);
+}

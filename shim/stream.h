@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.h - the three streams of a job between its pipes and the frames (docs/protocol.md §5).
+ *
+ * Output: pipe -> ring -> DATA. A byte leaves the ring when the client has consumed it. Input: DATA
+ * -> ring -> pipe; a byte is consumed when it was written to the pipe. A pipe is only waited for
+ * while its ring can take or give something, so a stream without credit stops itself and nothing
+ * else.
+ */
+#ifndef ASB_STREAM_H
+#define ASB_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/checksum.h"
+#include "shim/loop.h"
+#include "shim/out.h"
+#include "shim/protocol/frame.h"
+#include "shim/protocol/ring.h"
+
+struct asb_output {
+	struct asb_ring ring;
+	struct asb_watch watch; /* open until end of file, STOP or the end of the job */
+	struct asb_checksum sum;
+	uint8_t number; /* enum asb_stream */
+	uint64_t sent;
+	uint64_t limit;
+	int64_t active; /* when it was last not silent */
+	bool full;	/* the ring was, at the last asb_output_settle */
+	bool stopped;	/* the client reads no more */
+	bool ended;	/* EOF was sent */
+};
+
+struct asb_input {
+	struct asb_ring ring;
+	struct asb_watch watch; /* open until everything was written, or nobody reads */
+	uint64_t written;	/* bytes that the pipe took */
+	uint64_t limit;		/* as the client was told */
+	uint64_t told;		/* `consumed` as the client was told */
+	bool ended;		/* EOF was received */
+	bool stopped;		/* what still comes is dropped */
+	bool say_stop;		/* STOP is to be sent */
+};
+
+/* fd is taken over; -1 when the watch table is full. The ring's storage is empty. */
+int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit);
+/* CREDIT from the client; -1: it is beyond what was sent. */
+int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit);
+/* STOP from the client. Kept bytes are dropped. */
+void asb_output_stop(struct asb_output *o);
+/* Closes the pipe; what is in the ring still goes out. */
+void asb_output_close(struct asb_output *o);
+/* Waits for the pipe or not, as there is room. */
+void asb_output_settle(struct asb_output *o);
+/* Closed, and everything was sent. */
+bool asb_output_is_sent(const struct asb_output *o);
+/* Whether asb_output_data would put something. */
+bool asb_output_has_data(const struct asb_output *o);
+/* One DATA frame, as large as credit and room allow; false when nothing was put. */
+bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel);
+/* EOF, once; false when there was no room. */
+bool asb_output_end(struct asb_output *o, struct asb_out *out, uint32_t channel);
+
+/* fd may be -1: stdin is /dev/null and what comes is dropped. */
+int asb_input_open(struct asb_input *in, int fd);
+/* DATA and EOF from the client; NULL, or how they break the protocol. */
+const char *asb_input_data(struct asb_input *in, const struct asb_frame *frame);
+const char *asb_input_end(struct asb_input *in, uint64_t offset);
+/* Nobody reads stdin any more: drops what is kept. */
+void asb_input_stop(struct asb_input *in);
+/* Writes what the pipe takes and waits for it or not. */
+void asb_input_settle(struct asb_input *in);
+/* CREDIT and STOP as they are due; false when there was no room. */
+bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel);
+
+#endif
