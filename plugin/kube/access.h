@@ -28,8 +28,9 @@ int asb_access_review(struct asb_http *http, struct asb_access *rights, size_t n
 
 /*
  * 0 when every right that isn't optional is allowed, else -1 and one error that lists each missing
- * verb and resource, with a hint holding the Role (and RoleBinding line) that grants exactly what
- * is missing in `namespace_`.
+ * right ("create sandboxes.agents.x-k8s.io, create pods/exec"), with a hint to paste: a Role in the
+ * rights' own namespace, a ClusterRole for cluster scope, with exactly what is missing, and the
+ * commands that bind them. `namespace_` is where the caller works, for the message.
  */
 int asb_access_require(const struct asb_access *rights, size_t n, const char *namespace_,
 		       struct asb_error *err);

@@ -21,19 +21,28 @@ struct asb_resource {
 extern const struct asb_resource asb_pods, asb_configmaps, asb_events, asb_namespaces;
 
 /* "/apis/<group>/<version>/namespaces/<ns>/<plural>[/<name>][/<subresource>]", heap. namespace_
- * NULL: cluster scope. */
+ * NULL: cluster scope. NULL when a name that is given can't stand in a path: "", ".", ".."; the
+ * calls below refuse a NULL path. */
 char *asb_api_path(const struct asb_resource *resource, const char *namespace_, const char *name,
 		   const char *subresource);
 
-/* Synchronous calls, 30 s each unless said otherwise. The returned tree is owned by the caller;
- * NULL on any failure. */
+/*
+ * Runs n requests side by side until all are done. The server's "later, please" is obeyed: 429, and
+ * 503 to a GET, are asked again after Retry-After (at most 10 s, without it 0.2 s and more), three
+ * times in all. Returns -1 only when they could not be asked; then none of them runs any more.
+ */
+int asb_api_run(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
+		struct asb_error *err);
+
+/* Synchronous calls (asb_api_run), 30 s each unless said otherwise. The returned tree is owned by
+ * the caller; NULL on any failure. */
 cJSON *asb_api_get(struct asb_http *http, const char *path, struct asb_error *err);
 cJSON *asb_api_create(struct asb_http *http, const char *path, const cJSON *object,
 		      struct asb_error *err);
 cJSON *asb_api_merge_patch(struct asb_http *http, const char *path, const cJSON *patch,
 			   struct asb_error *err);
 /* `uid` (or NULL) is sent as precondition, propagation "Background"/"Foreground"/NULL. An object
- * that is already gone is success. */
+ * that is already gone, or that another one has replaced since (uid), is success. */
 int asb_api_delete(struct asb_http *http, const char *path, const char *uid,
 		   const char *propagation, struct asb_error *err);
 

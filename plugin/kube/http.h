@@ -9,6 +9,9 @@
  * asb_http_poll only, which therefore also watches the caller's own descriptors. No redirect is
  * followed: credentials go to the configured server only. Server `Warning:` headers are printed
  * once each on stderr as kubectl does ("Warning: ...").
+ *
+ * Proxy: proxy-url of the cluster; else $HTTPS_PROXY, $NO_PROXY as Go reads them (never for
+ * loopback addresses).
  */
 #ifndef ASB_HTTP_H
 #define ASB_HTTP_H
@@ -36,13 +39,14 @@ struct asb_http_request {
 	size_t body_length;
 	int64_t timeout_ms; /* whole request; 0: none (watch) */
 	/* Called with each piece as it arrives when set, and `response` stays empty then for 2xx
-	 * answers (watch). Returns 0, -1 to break off. */
+	 * answers (watch). Returns 0, -1 to break off. It runs inside asb_http_poll and must not
+	 * call asb_http_*. */
 	int (*on_data)(void *context, const char *bytes, size_t n);
 	void *context;
 
 	/* the answer, valid once `done` */
 	bool done;
-	int status;		    /* HTTP status; 0: no answer, see `error` */
+	int status;		    /* HTTP status; 0: no whole answer, see `error` */
 	struct asb_buffer response; /* body, at most 64 MiB */
 	int64_t retry_after_ms;	    /* from Retry-After, 0 when absent */
 	struct asb_error
@@ -53,18 +57,21 @@ struct asb_http_request {
 void asb_http_request_init(struct asb_http_request *request, const char *method, const char *path);
 void asb_http_request_release(struct asb_http_request *request); /* must not be running */
 
+/* A request that is done may be started again: the answer is emptied first. Connecting takes at
+ * most 15 s. */
 int asb_http_start(struct asb_http *http, struct asb_http_request *request, struct asb_error *err);
 void asb_http_cancel(struct asb_http *http, struct asb_http_request *request);
 
 /*
- * Moves all transfers and waits until one is done, one of the caller's descriptors is ready
- * (revents set) or timeout_ms (-1: for ever) has passed. Returns 0, or -1 when polling itself
- * failed. EINTR counts as waking up.
+ * Moves all transfers and waits until one is done or has handed on data, one of the caller's
+ * descriptors is ready (revents set) or timeout_ms (-1: for ever) has passed. It may return earlier
+ * with none of these: the caller loops. Returns 0, or -1 when polling itself failed. EINTR counts
+ * as waking up.
  */
 int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int timeout_ms,
 		  struct asb_error *err);
 
-/* Runs until all of the n requests are done. */
+/* Runs until all of the n requests are done (those that were not started are left alone). */
 int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
 		  struct asb_error *err);
 

@@ -32,7 +32,7 @@ static void check(const struct asb_kubeconfig *got)
 
 	require(strncmp(got->server, "https://", 8) == 0 || got->token == NULL);
 	require(strncmp(got->server, "http", 4) == 0 && got->server[n - 1] != '/');
-	require(strpbrk(got->server, " \r\n@?#") == NULL);
+	require(strpbrk(got->server, " \r\n?#") == NULL);
 	require(got->token == NULL || strpbrk(got->token, "\r\n") == NULL);
 	require(got->token == NULL || got->username == NULL);
 	require(got->client_certificate_pem == NULL || got->client_key_pem != NULL);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http.c - libcurl's multi interface. Easy handles live as long as one request; what makes requests
+ * fast is the multi handle's connection cache: all requests are streams of its one connection.
+ */
+#include "plugin/kube/http.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "plugin/kube/http_parts.h"
+
+struct asb_http *asb_http_new(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
+{
+	struct asb_http *http = asb_calloc(1, sizeof(*http));
+
+	http->kubeconfig = kubeconfig;
+	asb_buffer_init(&http->authorization);
+	/* Counted by curl: each client takes and gives back its share. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		asb_out_of_memory();
+	http->multi = curl_multi_init();
+	if (http->multi == NULL)
+		asb_out_of_memory();
+	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	if (asb_http_set_target(http, err) == 0)
+		return http;
+	asb_http_free(http);
+	return NULL;
+}
+
+void asb_http_request_init(struct asb_http_request *request, const char *method, const char *path)
+{
+	*request = (struct asb_http_request){.method = method, .path = path};
+	asb_buffer_init(&request->response);
+}
+
+void asb_http_request_release(struct asb_http_request *request)
+{
+	if (request->transfer != NULL)
+		abort(); /* curl still writes into it */
+	asb_buffer_release(&request->response);
+}
+
+static void free_transfer(struct asb_transfer *transfer)
+{
+	struct asb_transfer **link = &transfer->http->running;
+
+	while (*link != NULL && *link != transfer)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = transfer->next;
+	curl_multi_remove_handle(transfer->http->multi, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	asb_transfer_free_headers(transfer->headers);
+	transfer->request->transfer = NULL;
+	free(transfer);
+}
+
+int asb_http_start(struct asb_http *http, struct asb_http_request *request, struct asb_error *err)
+{
+	ASB_TEXT url = NULL;
+	struct asb_transfer *transfer;
+
+	if (request->path == NULL || request->path[0] != '/')
+		return asb_fail(err, "a request needs a path (a name is empty or not usable)");
+	if (request->transfer != NULL)
+		abort(); /* it runs already */
+	asb_buffer_release(&request->response);
+	request->response.limit = ASB_RESPONSE_LIMIT;
+	request->done = false;
+	request->status = 0;
+	request->retry_after_ms = 0;
+	asb_error_clear(&request->error);
+
+	transfer = asb_calloc(1, sizeof(*transfer));
+	transfer->http = http;
+	transfer->request = request;
+	transfer->easy = curl_easy_init();
+	if (transfer->easy == NULL)
+		asb_out_of_memory();
+	transfer->next = http->running;
+	http->running = transfer;
+	request->transfer = transfer;
+	url = asb_strf("%s%s", http->base, request->path);
+	if (asb_transfer_set_up(transfer, url) == 0 &&
+	    curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
+		return 0;
+	free_transfer(transfer);
+	return asb_fail(err, "libcurl %s can't make this request", curl_version_info(0)->version);
+}
+
+void asb_http_cancel(struct asb_http *http, struct asb_http_request *request)
+{
+	(void)http;
+	if (request->transfer != NULL)
+		free_transfer(request->transfer);
+}
+
+void asb_http_free(struct asb_http *http)
+{
+	if (http == NULL)
+		return;
+	while (http->running != NULL)
+		free_transfer(http->running);
+	curl_multi_cleanup(http->multi);
+	curl_slist_free_all(http->connect_to);
+	asb_buffer_release_secret(&http->authorization);
+	asb_warnings_release(&http->warnings);
+	if (http->proxy != NULL)
+		explicit_bzero(http->proxy, strlen(http->proxy));
+	free(http->proxy);
+	free(http->host_header);
+	free(http->base);
+	free(http->waitfds);
+	free(http);
+	curl_global_cleanup();
+}
+
+/* ---- the answer ---- */
+
+/* A watch's Date is as old as the watch, so only whole answers tell the time. */
+static void take_date(struct asb_transfer *transfer)
+{
+	struct curl_header *date;
+	struct timespec now;
+	time_t seconds;
+
+	if (transfer->request->on_data != NULL ||
+	    curl_easy_header(transfer->easy, "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK)
+		return;
+	seconds = curl_getdate(date->value, NULL);
+	if (seconds <= 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	/* Between 0 and 1 s have passed since that second began. */
+	transfer->http->clock_offset_ms =
+		(int64_t)(seconds - now.tv_sec) * 1000 + 500 - now.tv_nsec / 1000000;
+}
+
+static void take_headers(struct asb_transfer *transfer)
+{
+	struct curl_header *header;
+	curl_off_t retry_after = 0;
+
+	take_date(transfer);
+	curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
+	transfer->request->retry_after_ms = (int64_t)retry_after * 1000;
+	for (size_t i = 0;
+	     curl_easy_header(transfer->easy, "Warning", i, CURLH_HEADER, -1, &header) == CURLHE_OK;
+	     i++)
+		asb_warnings_print(&transfer->http->warnings, header->value);
+}
+
+static void finish(struct asb_transfer *transfer, CURLcode code)
+{
+	struct asb_http_request *request = transfer->request;
+	long status = 0;
+
+	take_headers(transfer);
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK) {
+		request->status = (int)status;
+	} else {
+		asb_transfer_explain(transfer, code, &request->error);
+		asb_buffer_reset(&request->response);
+	}
+	request->done = true;
+	transfer->http->progress++;
+	free_transfer(transfer);
+}
+
+/* ---- the loop ---- */
+
+static int fail_multi(CURLMcode code, struct asb_error *err)
+{
+	return asb_fail(err, "polling failed: %s", curl_multi_strerror(code));
+}
+
+static int move(struct asb_http *http, struct asb_error *err)
+{
+	CURLMcode code;
+	CURLMsg *message;
+	int running, left;
+
+	code = curl_multi_perform(http->multi, &running);
+	if (code != CURLM_OK)
+		return fail_multi(code, err);
+	message = curl_multi_info_read(http->multi, &left);
+	while (message != NULL) {
+		CURLcode result = message->data.result;
+		void *transfer = NULL;
+
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+		finish(transfer, result); /* invalidates the message */
+		message = curl_multi_info_read(http->multi, &left);
+	}
+	return 0;
+}
+
+static struct curl_waitfd *waitfds(struct asb_http *http, const struct pollfd *fds, unsigned n)
+{
+	if (n > http->waitfd_room) {
+		http->waitfds = asb_realloc(http->waitfds, n * sizeof(http->waitfds[0]));
+		http->waitfd_room = n;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		http->waitfds[i] = (struct curl_waitfd){.fd = fds[i].fd};
+		if (fds[i].events & POLLIN)
+			http->waitfds[i].events |= CURL_WAIT_POLLIN;
+		if (fds[i].events & POLLOUT)
+			http->waitfds[i].events |= CURL_WAIT_POLLOUT;
+		if (fds[i].events & POLLPRI)
+			http->waitfds[i].events |= CURL_WAIT_POLLPRI;
+	}
+	return http->waitfds;
+}
+
+int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int timeout_ms,
+		  struct asb_error *err)
+{
+	CURLMcode code;
+
+	http->progress = 0;
+	if (move(http, err) != 0)
+		return -1;
+	if (http->progress == 0) {
+		code = curl_multi_poll(http->multi, waitfds(http, fds, n), n,
+				       timeout_ms < 0 ? INT_MAX : timeout_ms, NULL);
+		if (code != CURLM_OK)
+			return fail_multi(code, err);
+		if (move(http, err) != 0)
+			return -1;
+	}
+	/* curl keeps hang-ups and errors to itself, so the descriptors are asked again. */
+	for (unsigned i = 0; i < n; i++)
+		fds[i].revents = 0;
+	if (n > 0 && poll(fds, n, 0) < 0 && errno != EINTR)
+		return asb_fail_errno(err, "polling failed");
+	return 0;
+}
+
+static bool any_running(struct asb_http_request *const *requests, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (requests[i]->transfer != NULL)
+			return true;
+	}
+	return false;
+}
+
+int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
+		  struct asb_error *err)
+{
+	while (any_running(requests, n)) {
+		if (asb_http_poll(http, NULL, 0, -1, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int64_t asb_http_clock_offset_ms(const struct asb_http *http)
+{
+	return http->clock_offset_ms;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_error.c - why no answer came, in the user's words. */
+#include <errno.h>
+#include <string.h>
+
+#include "plugin/base/options.h"
+#include "plugin/kube/http_parts.h"
+
+static int explain_connect(const struct asb_transfer *transfer, struct asb_error *err)
+{
+	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
+	const char *through = transfer->http->proxy_always ? " through its proxy-url" : "";
+	long code = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &code);
+	errno = (int)code;
+	if (code == 0)
+		return asb_fail(err, "cannot connect to %s%s: %s", kubeconfig->server, through,
+				transfer->detail);
+	if (code != ECONNREFUSED)
+		return asb_fail_errno(err, "cannot connect to %s%s", kubeconfig->server, through);
+	asb_fail(err, "cannot connect to %s%s: connection refused", kubeconfig->server, through);
+	if (kubeconfig->cluster == NULL)
+		return -1;
+	return asb_hint(err,
+			"is the %s running? its address is that of cluster \"%s\" in the "
+			"kubeconfig; choose another with --context",
+			transfer->http->proxy_always ? "proxy" : "API server", kubeconfig->cluster);
+}
+
+static int explain_timeout(const struct asb_transfer *transfer, struct asb_error *err)
+{
+	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
+	curl_off_t connected = 0;
+	char took[32];
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
+	if (connected == 0) {
+		asb_fail(err, "cannot connect to %s: timed out", kubeconfig->server);
+		return asb_hint(err, "is the API server reachable from here (network, VPN, "
+				     "firewall, proxy)?");
+	}
+	return asb_fail(err, "no answer from %s within %s", kubeconfig->server,
+			asb_duration_format(transfer->request->timeout_ms, took));
+}
+
+static int explain_tls(const struct asb_transfer *transfer, CURLcode code, struct asb_error *err)
+{
+	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
+
+	if (code == CURLE_SSL_CERTPROBLEM)
+		return asb_fail(err,
+				"the client certificate or key of user \"%s\" can't be used: %s",
+				kubeconfig->user == NULL ? "" : kubeconfig->user, transfer->detail);
+	if (code == CURLE_SSL_CONNECT_ERROR) {
+		asb_fail(err, "TLS with %s failed: %s", kubeconfig->server, transfer->detail);
+		return asb_hint(err, "is it an https:// server at all, and does it accept the "
+				     "client certificate?");
+	}
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return asb_fail(err, "the certificate-authority of the cluster can't be used: %s",
+				transfer->detail);
+	asb_fail(err, "TLS verification of %s failed: %s", kubeconfig->server, transfer->detail);
+	return asb_hint(err, "certificate-authority must be the CA that signed the server's "
+			     "certificate, and the certificate must be for the server's name (or "
+			     "tls-server-name); insecure-skip-tls-verify gives up this protection");
+}
+
+/* Turns curl's result into words for the user. */
+int asb_transfer_explain(const struct asb_transfer *transfer, CURLcode code, struct asb_error *err)
+{
+	const char *server = transfer->http->kubeconfig->server;
+	const char *detail =
+		transfer->detail[0] != '\0' ? transfer->detail : curl_easy_strerror(code);
+
+	if (transfer->broken_off)
+		return asb_fail(err, "the answer of %s was not read to its end", server);
+	if (transfer->too_large)
+		return asb_fail(err, "the answer of %s is larger than %u MiB", server,
+				ASB_RESPONSE_LIMIT >> 20);
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		return explain_connect(transfer, err);
+	case CURLE_COULDNT_RESOLVE_HOST:
+		asb_fail(err, "cannot connect to %s: name not resolved", server);
+		return asb_hint(err, "is the name right, and does DNS work (VPN)?");
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return asb_fail(err, "cannot connect to %s: name of the proxy not resolved",
+				server);
+	case CURLE_OPERATION_TIMEDOUT:
+		return explain_timeout(transfer, err);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return explain_tls(transfer, code, err);
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return asb_fail(err, "connection to %s lost: %s", server, detail);
+	default:
+		return asb_fail(err, "request to %s failed: %s", server, detail);
+	}
+}

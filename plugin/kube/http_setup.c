@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_setup.c - one request becomes libcurl's options. */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "plugin/base/clock.h"
+#include "plugin/kube/http_parts.h"
+
+#define CONNECT_TIMEOUT_MS 15000L
+#define TOKEN_AGE_MS 60000 /* client-go transport.NewCachedFileTokenSource */
+#define DEAD_PEER_MS 30000u
+
+/* The list's texts are overwritten, since one of them may be a token. */
+void asb_transfer_free_headers(struct curl_slist *headers)
+{
+	for (struct curl_slist *h = headers; h != NULL; h = h->next)
+		explicit_bzero(h->data, strlen(h->data));
+	curl_slist_free_all(headers);
+}
+
+static void add_header(struct asb_transfer *transfer, const char *text)
+{
+	struct curl_slist *headers = curl_slist_append(transfer->headers, text);
+
+	if (headers == NULL)
+		asb_out_of_memory();
+	transfer->headers = headers;
+}
+
+static void refresh_authorization(struct asb_http *http)
+{
+	int64_t now = asb_monotonic_ms();
+
+	if (http->authorization_ms != 0 &&
+	    (http->kubeconfig->token_file == NULL || now - http->authorization_ms < TOKEN_AGE_MS))
+		return;
+	http->authorization_ms = now;
+	asb_buffer_release_secret(&http->authorization);
+	asb_buffer_addstr(&http->authorization, "Authorization: Bearer ");
+	asb_kubeconfig_token(http->kubeconfig, &http->authorization);
+}
+
+static void set_headers(struct asb_transfer *transfer)
+{
+	struct asb_http *http = transfer->http;
+	const struct asb_http_request *request = transfer->request;
+
+	add_header(transfer, "Accept: application/json");
+	add_header(transfer, "Expect:"); /* no pause before a large body */
+	if (request->body != NULL) {
+		ASB_TEXT type = asb_strf("Content-Type: %s", request->content_type == NULL
+								     ? "application/json"
+								     : request->content_type);
+
+		add_header(transfer, type);
+	}
+	if (http->host_header != NULL)
+		add_header(transfer, http->host_header);
+	if (http->kubeconfig->token != NULL) {
+		refresh_authorization(http);
+		add_header(transfer, http->authorization.data);
+	}
+	/* Never to a proxy. */
+	curl_easy_setopt(transfer->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
+{
+	struct asb_transfer *transfer = context;
+	struct asb_http_request *request = transfer->request;
+	size_t n = size * count;
+	long status = 0;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (request->on_data != NULL && status / 100 == 2) {
+		transfer->http->progress++;
+		transfer->broken_off = request->on_data(request->context, bytes, n) != 0;
+	} else {
+		transfer->too_large = asb_buffer_add(&request->response, bytes, n) != 0;
+	}
+	return transfer->broken_off || transfer->too_large ? 0 : n;
+}
+
+/* A peer that stops acknowledging is given up long before the kernel would do it: the connection
+ * serves all requests and outlives their own timeouts. And no child inherits it. */
+static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+	unsigned ms = DEAD_PEER_MS;
+
+	(void)context;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (purpose == CURLSOCKTYPE_IPCXN)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	return CURL_SOCKOPT_OK;
+}
+
+static void set_method(struct asb_transfer *transfer)
+{
+	const struct asb_http_request *request = transfer->request;
+
+	if (request->body != NULL) {
+		curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, request->body);
+		curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)request->body_length);
+	}
+	if (request->body != NULL || strcmp(request->method, "GET") != 0)
+		curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void set_connection(struct asb_transfer *transfer)
+{
+	struct asb_http *http = transfer->http;
+	CURL *easy = transfer->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, http->connect_to);
+	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
+	if (http->proxy_always)
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+}
+
+static struct curl_blob borrowed_blob(char *text)
+{
+	return (struct curl_blob){text, strlen(text), CURL_BLOB_NOCOPY};
+}
+
+/* With a CA of its own the cluster is believed by that one alone. False when libcurl lacks what is
+ * needed, which must not pass in silence. */
+static bool set_tls(CURL *easy, const struct asb_kubeconfig *kubeconfig)
+{
+	bool fine = true;
+
+	if (kubeconfig->ca_pem != NULL || kubeconfig->insecure_skip_tls_verify) {
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	}
+	if (kubeconfig->insecure_skip_tls_verify) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	} else if (kubeconfig->ca_pem != NULL) {
+		struct curl_blob ca = borrowed_blob(kubeconfig->ca_pem);
+
+		fine = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca) == CURLE_OK;
+	}
+	if (kubeconfig->client_certificate_pem != NULL) {
+		struct curl_blob cert = borrowed_blob(kubeconfig->client_certificate_pem);
+		struct curl_blob key = borrowed_blob(kubeconfig->client_key_pem);
+
+		curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
+		curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
+		fine = fine && curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert) == CURLE_OK &&
+		       curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key) == CURLE_OK;
+	}
+	return fine;
+}
+
+static void set_rest(struct asb_transfer *transfer)
+{
+	const struct asb_http_request *request = transfer->request;
+	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
+	CURL *easy = transfer->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kubectl-agentsandbox/" ASB_VERSION);
+	if (request->on_data == NULL)
+		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	if (kubeconfig->username != NULL) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(easy, CURLOPT_USERNAME, kubeconfig->username);
+		curl_easy_setopt(easy, CURLOPT_PASSWORD, kubeconfig->password);
+	}
+}
+
+int asb_transfer_set_up(struct asb_transfer *transfer, const char *url)
+{
+	set_method(transfer);
+	set_connection(transfer);
+	set_rest(transfer);
+	set_headers(transfer);
+	if (curl_easy_setopt(transfer->easy, CURLOPT_URL, url) != CURLE_OK)
+		return -1;
+	return set_tls(transfer->easy, transfer->http->kubeconfig) ? 0 : -1;
+}
