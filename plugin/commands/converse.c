@@ -74,10 +74,12 @@ static int explain_loss(struct asb_run *run, const struct asb_attach *attach, st
 	else
 		asb_fail(err, "%s", pod.message);
 	err->status = status;
-	return asb_hint(err, "%s",
-			pod.hint[0] != '\0' ? pod.hint
-					    : "the command may have done a part of its work: look "
-					      "before you run it again");
+	if (pod.hint[0] != '\0')
+		return asb_hint(err, "%s", pod.hint);
+	if (run->outcome.began)
+		asb_hint(err, "the command may have done a part of its work: look before you run "
+			      "it again");
+	return -1;
 }
 
 /* One try. 1: it came too early and may be tried again. */

@@ -30,7 +30,9 @@ const struct asb_command_option asb_run_options[] = {
 	{"image", 0, ASB_OPTION_STRING, AT(image), "IMAGE",
 	 "container image, any one, even without a shell (default bitnami/kubectl:latest)", false},
 	{"image-pull-policy", 0, ASB_OPTION_STRING, AT(image_pull_policy), "POLICY",
-	 "Always, IfNotPresent or Never (default: the cluster decides by the image's tag)", false},
+	 "Always, IfNotPresent or Never (default IfNotPresent: no registry is asked for an image "
+	 "that the node has)",
+	 false},
 	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
 	 "RuntimeClass of a stronger wall, such as gvisor or kata", false},
 	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
@@ -60,6 +62,7 @@ const struct asb_command_option asb_run_options[] = {
 
 const struct asb_run_values asb_run_defaults = {
 	.image = "bitnami/kubectl:latest",
+	.image_pull_policy = "IfNotPresent",
 	.service_account = "normal-user",
 	.cpu = "1",
 	.memory = "512Mi",
