@@ -5,8 +5,9 @@
  *
  * Without a resourceVersion it lists first (each object is reported as ADDED). A watch that ends
  * (timeout, connection loss) continues at the last resourceVersion with backoff, 410 Gone starts
- * over with a list. Bookmarks only move the resourceVersion. Lines may be cut anywhere. 401, 403
- * and 404 end it (asb_watch_failed).
+ * over with a list, and what went away meanwhile is reported as DELETED with its last known state
+ * (objects that were never reported excepted). Bookmarks only move the resourceVersion. Lines may
+ * be cut anywhere. 401, 403, 404 and other refusals that another try can't heal end it.
  */
 #ifndef ASB_WATCH_H
 #define ASB_WATCH_H
@@ -15,7 +16,8 @@
 
 enum asb_watch_event { ASB_WATCH_ADDED, ASB_WATCH_MODIFIED, ASB_WATCH_DELETED };
 
-/* `object` is borrowed for the call. */
+/* `object` is borrowed for the call. The callback may use the client, but not step or free its
+ * watch. */
 typedef void asb_watch_fn(void *context, enum asb_watch_event event, const cJSON *object);
 
 struct asb_watch;
@@ -34,10 +36,14 @@ int asb_watch_step(struct asb_watch *watch, struct asb_error *err);
  * caller's poll timeout. */
 int asb_watch_timeout(const struct asb_watch *watch);
 
+/* Why the watch isn't connected at the moment although it goes on trying; NULL when it is fine. */
+const struct asb_error *asb_watch_trouble(const struct asb_watch *watch);
+
 void asb_watch_free(struct asb_watch *watch);
 
 /* The pure part, fuzzed and unit-tested: bytes of a watch answer in any cuts -> one call per
- * complete JSON line. */
+ * complete line, without its end, never empty. -1 when `line` has returned anything but 0 or a line
+ * passes pending.limit; nothing more may be fed then. */
 struct asb_watch_lines {
 	struct asb_buffer pending;
 };
