@@ -75,6 +75,11 @@ int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int tim
 int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
 		  struct asb_error *err);
 
+/* From now on asb_http_wait ends early, with the requests cancelled and the error "interrupted",
+ * when `fd` becomes readable; -1 (as at the start): nothing ends it. asb_http_poll is not
+ * concerned. */
+void asb_http_set_interrupt(struct asb_http *http, int fd);
+
 /* Server's clock minus ours in ms, from the last answer's Date header (resolution 1 s); 0 before
  * the first answer. */
 int64_t asb_http_clock_offset_ms(const struct asb_http *http);

@@ -84,21 +84,26 @@ static int use_tls_server_name(struct asb_http *http, CURLU *url, const char *ho
 int asb_http_set_target(struct asb_http *http, struct asb_error *err)
 {
 	const struct asb_kubeconfig *kubeconfig = http->kubeconfig;
+	bool tls = strncmp(kubeconfig->server, "https:", 6) == 0;
 	CURLU *url = curl_url();
 	char *host = NULL;
-	int rc = 0;
+	int rc = -1;
 
 	http->base = asb_strdup(kubeconfig->server);
 	if (curl_url_set(url, CURLUPART_URL, kubeconfig->server, 0) != CURLUE_OK ||
-	    curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-		rc = asb_fail(err, "server address %s is not a usable URL", kubeconfig->server);
-	if (rc == 0)
-		choose_proxy(http, host);
-	if (rc == 0 && kubeconfig->tls_server_name != NULL &&
-	    strncmp(kubeconfig->server, "https:", 6) == 0 &&
-	    use_tls_server_name(http, url, host) != 0)
-		rc = asb_fail(err, "tls-server-name \"%s\" is not a host name",
-			      kubeconfig->tls_server_name);
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || host == NULL) {
+		asb_fail(err, "server address %s is not a usable URL", kubeconfig->server);
+		goto out;
+	}
+	choose_proxy(http, host);
+	if (tls && kubeconfig->tls_server_name != NULL &&
+	    use_tls_server_name(http, url, host) != 0) {
+		asb_fail(err, "tls-server-name \"%s\" is not a host name",
+			 kubeconfig->tls_server_name);
+		goto out;
+	}
+	rc = 0;
+out:
 	curl_free(host);
 	curl_url_cleanup(url);
 	return rc;

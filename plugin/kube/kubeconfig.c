@@ -203,8 +203,6 @@ int asb_kubeconfig_load_env(const struct asb_kubeconfig_flags *flags,
 	else if (rc == 0)
 		rc = nothing_configured(flags, env, err);
 	asb_kubeconfig_files_release(&files);
-	if (rc != 0)
-		asb_kubeconfig_release(out);
 	return rc;
 }
 

@@ -48,6 +48,7 @@ struct asb_kubeconfig {
 	char *password; /* secret */
 };
 
+/* On failure `out` is empty. */
 int asb_kubeconfig_load(const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 			struct asb_error *err);
 

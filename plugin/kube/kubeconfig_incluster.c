@@ -42,12 +42,11 @@ static char *namespace_of(const struct asb_kubeconfig_env *env)
 	return name;
 }
 
-int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
-		       struct asb_error *err)
+static int take_files(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+		      struct asb_error *err)
 {
 	ASB_TEXT ca = file_of(env, "ca.crt");
 	struct asb_buffer pem = ASB_BUFFER_INIT;
-	bool ipv6 = strchr(env->service_host, ':') != NULL;
 
 	out->token_file = file_of(env, "token");
 	if (asb_token_read(out->token_file, asb_file_read, &out->token, err) != 0)
@@ -57,8 +56,21 @@ int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconf
 		return asb_wrap(err, "unable to read the cluster's CA certificate");
 	}
 	out->ca_pem = asb_buffer_steal(&pem);
+	out->namespace_ = namespace_of(env);
+	return 0;
+}
+
+int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+		       struct asb_error *err)
+{
+	bool ipv6 = strchr(env->service_host, ':') != NULL;
+
+	*out = (struct asb_kubeconfig){0};
+	if (take_files(env, out, err) != 0) {
+		asb_kubeconfig_release(out);
+		return -1;
+	}
 	out->server = asb_strf(ipv6 ? "https://[%s]:%s" : "https://%s:%s", env->service_host,
 			       env->service_port);
-	out->namespace_ = namespace_of(env);
 	return 0;
 }

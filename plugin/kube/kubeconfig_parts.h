@@ -100,6 +100,7 @@ int asb_kubeconfig_credentials(const struct asb_stanza *user, struct asb_kubecon
 			       struct asb_error *err);
 
 bool asb_incluster_possible(const struct asb_kubeconfig_env *env);
+/* On failure `out` is empty. */
 int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
 		       struct asb_error *err);
 

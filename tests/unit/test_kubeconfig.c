@@ -440,6 +440,9 @@ static void a_pod_uses_its_service_account(void **state)
 	assert_non_null(strstr(err.message, "no configuration has been provided"));
 
 	write_file("token", "abc\n");
+	assert_int_equal(asb_kubeconfig_load_env(&none, &env, &got, &err), -1);
+	assert_non_null(strstr(err.message, "unable to read the cluster's CA certificate"));
+	assert_null(got.token);
 	write_file("ca.crt", CERT);
 	write_file("namespace", "team\n");
 	assert_int_equal(asb_kubeconfig_load_env(&none, &env, &got, &err), 0);

@@ -203,10 +203,9 @@ static void run_until_asked(struct world *world, unsigned n)
 
 #define COUNT(steps) (sizeof(steps) / sizeof((steps)[0]))
 #define SELECTOR "/w?fieldSelector=metadata.name%3Dx"
-#define WATCH_FROM(version)                                                                        \
-	SELECTOR                                                                                   \
-		"&watch=true&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=" version \
-		"\n"
+#define WATCH_FROM(version) \
+	SELECTOR            \
+	"&watch=true&allowWatchBookmarks=true&timeoutSeconds=300&resourceVersion=" version "\n"
 
 static void a_list_comes_first_and_then_what_follows(void **state)
 {
