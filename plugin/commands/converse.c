@@ -25,7 +25,7 @@ static void on_output(void *context)
 {
 	struct asb_run *run = context;
 
-	asb_progress_clear(&run->progress);
+	asb_progress_finish(&run->progress);
 }
 
 /* With -o json stdout belongs to the object. */

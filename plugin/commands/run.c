@@ -64,6 +64,17 @@ static int open_cluster(struct asb_run *run, const struct asb_context *context,
 	return 0;
 }
 
+/* Nothing has been made yet: whoever waits for a silent API server may leave at any time. */
+static int prepare(struct asb_run *run, struct asb_error *err)
+{
+	int rc;
+
+	asb_http_set_interrupt(run->http, run->interrupts.fd);
+	rc = asb_sandbox_prepare(run->sandbox, err);
+	asb_http_set_interrupt(run->http, -1);
+	return asb_run_interrupted(run) ? -1 : rc;
+}
+
 static int wait_until_running(struct asb_run *run, struct asb_error *err)
 {
 	while (asb_sandbox_phase(run->sandbox) != ASB_SANDBOX_RUNNING) {
@@ -83,11 +94,20 @@ static int go_through(struct asb_run *run, const struct asb_context *context, st
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_CHECK);
 	run->give_up_ms = asb_monotonic_ms() + run->plan.sandbox.ready_timeout_ms;
 	if (asb_interrupts_open(&run->interrupts, err) != 0 ||
-	    open_cluster(run, context, err) != 0 || asb_sandbox_prepare(run->sandbox, err) != 0 ||
-	    asb_run_interrupted(run) || asb_sandbox_create(run->sandbox, err) != 0 ||
-	    asb_run_interrupted(run) || wait_until_running(run, err) != 0)
+	    open_cluster(run, context, err) != 0 || prepare(run, err) != 0 ||
+	    asb_sandbox_create(run->sandbox, err) != 0 || wait_until_running(run, err) != 0)
 		return -1;
 	return asb_run_converse(run, err);
+}
+
+/* Not the error of the run, which may have gone well; --quiet doesn't hide it. */
+static void warn(const struct asb_error *err)
+{
+	fputs("warning: ", stderr);
+	asb_print_safely(stderr, err->message);
+	fputs("\nhint: ", stderr);
+	asb_print_safely(stderr, err->hint);
+	putc('\n', stderr);
 }
 
 /* Nothing of a run stays behind, whatever became of it; what can't be deleted now ends by its
@@ -98,15 +118,14 @@ static void clean_up(struct asb_run *run)
 
 	if (run->sandbox == NULL)
 		return;
+	run->pod = asb_strdup(asb_sandbox_pod(run->sandbox));
 	asb_interrupts_last_steps(&run->interrupts);
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_DELETE);
-	asb_progress_show(&run->progress, "sandbox %s: deleting", asb_sandbox_name(run->sandbox));
+	asb_progress_show(&run->progress, "sandbox %s: %s", asb_sandbox_name(run->sandbox),
+			  run->plan.sandbox.keep && run->outcome.began ? "keeping" : "deleting");
 	if (asb_sandbox_delete(run->sandbox, !run->outcome.began, &err) != 0) {
 		asb_progress_clear(&run->progress);
-		fprintf(stderr,
-			"warning: sandbox %s is not deleted: ", asb_sandbox_name(run->sandbox));
-		asb_print_safely(stderr, err.message);
-		fputs("\nhint: it ends by itself when its lease runs out\n", stderr);
+		warn(&err);
 	}
 	asb_timeline_stop(&run->outcome.timeline);
 	asb_progress_clear(&run->progress);
@@ -127,9 +146,9 @@ static void say_kept(struct asb_run *run)
 static void print_json(const struct asb_run *run, const struct asb_error *err)
 {
 	const struct asb_sandbox *sandbox = run->sandbox;
-	ASB_TEXT text = asb_outcome_json(&run->outcome, &run->plan.sandbox,
-					 sandbox == NULL ? NULL : asb_sandbox_name(sandbox),
-					 sandbox == NULL ? NULL : asb_sandbox_pod(sandbox), err);
+	ASB_TEXT text =
+		asb_outcome_json(&run->outcome, &run->plan.sandbox,
+				 sandbox == NULL ? NULL : asb_sandbox_name(sandbox), run->pod, err);
 
 	puts(text);
 }
@@ -141,6 +160,7 @@ static void release(struct asb_run *run)
 	asb_kubeconfig_release(&run->kubeconfig);
 	asb_interrupts_close(&run->interrupts);
 	asb_run_plan_release(&run->plan);
+	free(run->pod);
 }
 
 /* From what happened to what is reported. */

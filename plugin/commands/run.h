@@ -13,6 +13,7 @@ struct asb_run {
 	struct asb_kubeconfig kubeconfig;
 	struct asb_http *http;
 	struct asb_sandbox *sandbox;
+	char *pod; /* owned: its name, for the report; NULL before the deletion */
 	struct asb_interrupts interrupts;
 	struct asb_progress progress;
 	struct asb_outcome outcome;

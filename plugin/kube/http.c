@@ -18,6 +18,7 @@ struct asb_http *asb_http_new(const struct asb_kubeconfig *kubeconfig, struct as
 	struct asb_http *http = asb_calloc(1, sizeof(*http));
 
 	http->kubeconfig = kubeconfig;
+	http->interrupt_fd = -1;
 	asb_buffer_init(&http->authorization);
 	/* Counted by curl: each client takes and gives back its share. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -252,12 +253,24 @@ static bool any_running(struct asb_http_request *const *requests, unsigned n)
 	return false;
 }
 
+void asb_http_set_interrupt(struct asb_http *http, int fd)
+{
+	http->interrupt_fd = fd;
+}
+
 int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
 		  struct asb_error *err)
 {
+	struct pollfd interrupt = {.fd = http->interrupt_fd, .events = POLLIN};
+
 	while (any_running(requests, n)) {
-		if (asb_http_poll(http, NULL, 0, -1, err) != 0)
+		if (asb_http_poll(http, &interrupt, interrupt.fd >= 0, -1, err) != 0)
 			return -1;
+		if (interrupt.revents == 0)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			asb_http_cancel(http, requests[i]);
+		return asb_fail(err, "interrupted");
 	}
 	return 0;
 }

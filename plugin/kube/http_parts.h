@@ -44,6 +44,7 @@ struct asb_http {
 	unsigned waitfd_room;
 	unsigned progress; /* requests done and pieces handed on since poll began */
 	int64_t clock_offset_ms;
+	int interrupt_fd; /* borrowed; -1: none */
 };
 
 /* Fills base, host_header, connect_to and the proxy. */

@@ -81,6 +81,12 @@ void asb_progress_clear(struct asb_progress *progress)
 	progress->text[0] = '\0';
 }
 
+void asb_progress_finish(struct asb_progress *progress)
+{
+	asb_progress_clear(progress);
+	progress->rewrite = false;
+}
+
 void asb_progress_note(struct asb_progress *progress, const char *label, const char *text)
 {
 	if (!progress->notes)

@@ -34,6 +34,10 @@ void asb_progress_show(struct asb_progress *progress, const char *format, ...)
 /* Erases the line; it is over. */
 void asb_progress_clear(struct asb_progress *progress);
 
+/* The same, for good: from now on somebody else writes to the terminal, perhaps half lines, and
+ * nothing of that may be erased. Notes and `verbose` go on. */
+void asb_progress_finish(struct asb_progress *progress);
+
 /* Writes "<label>: <text>" above the line. Control characters in it become '?'. */
 void asb_progress_note(struct asb_progress *progress, const char *label, const char *text);
 

@@ -380,7 +380,9 @@ static void open_screen(struct screen *screen, bool terminal, bool verbose, bool
 	asb_progress_note(&screen->progress, "note", "a\033b");
 	asb_progress_show(&screen->progress, "two");
 	asb_progress_clear(&screen->progress);
-	asb_progress_clear(&screen->progress);
+	asb_progress_finish(&screen->progress);
+	asb_progress_show(&screen->progress, "three");
+	asb_progress_note(&screen->progress, "note", "end");
 }
 
 static void shows(bool terminal, bool verbose, bool quiet, const char *text)
@@ -397,9 +399,9 @@ static void test_progress(void **state)
 {
 	(void)state;
 	shows(true, false, false,
-	      "\r\033[Kone 1\r\033[Knote: a?b\n\r\033[Kone 1\r\033[Ktwo\r\033[K");
-	shows(false, false, false, "note: a?b\n");
-	shows(true, true, false, "one 1\nnote: a?b\ntwo\n");
+	      "\r\033[Kone 1\r\033[Knote: a?b\n\r\033[Kone 1\r\033[Ktwo\r\033[Knote: end\n");
+	shows(false, false, false, "note: a?b\nnote: end\n");
+	shows(true, true, false, "one 1\nnote: a?b\ntwo\nthree\nnote: end\n");
 	shows(true, true, true, "");
 }
 
