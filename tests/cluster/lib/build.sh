@@ -5,11 +5,11 @@
 # made from, its build function's text included. It is built aside and renamed,
 # so it is either complete or not there, and is shared by every checkout.
 
-# artefact NAME FUNCTION INPUT...: makes the artefact unless it is cached, by
-# FUNCTION DIR. An input is a file, or text when no such file exists. Leaves the
-# directory in the array ARTEFACT under NAME.
-artefact() {
-	local name=$1 function=$2 input key dir
+# artefact_find NAME FUNCTION INPUT...: leaves in ARTEFACT[NAME] the directory of
+# what FUNCTION makes from the inputs; false if it is not in the cache. An input
+# is a file, or text when no such file exists.
+artefact_find() {
+	local name=$1 function=$2 input key
 	shift 2
 	key=$({
 		declare -f "$function" go_build layer_tar image_archive
@@ -17,9 +17,19 @@ artefact() {
 			if [[ -f $input ]]; then cat -- "$input"; else printf '%s\n' "$input"; fi
 		done
 	} | sha256sum)
-	dir=$CACHE/$name-${key:0:16}
-	ARTEFACT["$name"]=$dir
-	[[ -d $dir ]] || step "build $name" build_aside "$name" "$function" "$dir"
+	ARTEFACT["$name"]=$CACHE/$name-${key:0:16}
+	[[ -d ${ARTEFACT["$name"]} ]]
+}
+
+# artefact NAME FUNCTION INPUT...: makes it unless it is cached, by FUNCTION DIR.
+artefact() {
+	artefact_find "$@" || step "build $1" build_aside "$1" "$2" "${ARTEFACT["$1"]}"
+}
+
+# The same for what needs Go, which is only looked for when there is need.
+go_artefact() {
+	artefact_find "$@" || need_go
+	artefact "$@"
 }
 
 build_aside() {
@@ -63,21 +73,26 @@ need_go() {
 	else
 		artefact go build_go "$GO_VERSION"
 		GO=${ARTEFACT[go]}/toolchain/bin/go
+		# A tool of the build is no part of the cluster.
+		unset 'ARTEFACT[go]'
 		export GOTOOLCHAIN=local
 	fi
 }
 
 build_go() {
-	local debian=$1/debian from
+	local debian=$1/debian
 	mkdir "$debian"
 	unpack_debian "$debian" golang-1.19-go golang-1.19-src
-	from=$(cd "$debian" && GOROOT='' GOFLAGS=-modcacherw GOMODCACHE=$debian/modules \
+	(cd "$debian" && GOROOT='' GOFLAGS=-modcacherw GOMODCACHE=$debian/modules \
 		"$debian"/usr/lib/go-1.19/bin/go mod download -json \
-		"golang.org/toolchain@v0.0.1-go$GO_VERSION.linux-$(dpkg --print-architecture)" | jq -r .Dir)
-	mv "$from" "$1/toolchain"
+		"golang.org/toolchain@v0.0.1-go$GO_VERSION.linux-$(dpkg --print-architecture)") >"$1/download.json" || {
+		jq -r .Error "$1/download.json"
+		return 1
+	}
+	mv "$(jq -r .Dir "$1/download.json")" "$1/toolchain"
 	# Modules carry no permissions; Go restores them only from version 1.21 on.
 	chmod 755 "$1"/toolchain/bin/* "$1"/toolchain/pkg/tool/*/*
-	rm -rf "$debian"
+	rm -rf "$debian" "$1/download.json"
 }
 
 # go_build MODULE DIR LDFLAGS PACKAGE...: static programs into DIR, from exactly
@@ -105,23 +120,19 @@ build_kubernetes() {
 			ldflags+=" -X $package.$key=${value[$key]}"
 		done
 	done
-	need_go
 	go_build kubernetes "$1" "$ldflags" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubelet,kubectl}
 }
 
 build_etcd() {
-	need_go
 	go_build etcd "$1" '' go.etcd.io/etcd/server/v3
 	mv "$1/server" "$1/etcd"
 }
 
 build_coredns() {
-	need_go
 	go_build coredns "$1" '' .
 }
 
 build_helpers() {
-	need_go
 	go_build pause "$1" '' .
 	go_build registry "$1" '' .
 	go_build volumes "$1" '' .
@@ -131,7 +142,6 @@ build_helpers() {
 # renders it, with the image's name filled in.
 build_controller() {
 	local version=$AGENT_SANDBOX_VERSION source
-	need_go
 	go_build agent-sandbox "$1" \
 		"-X sigs.k8s.io/agent-sandbox/internal/version.gitVersion=$version" \
 		sigs.k8s.io/agent-sandbox/cmd/agent-sandbox-controller
@@ -147,11 +157,11 @@ build_all() {
 	local m=$MODULES
 	mkdir -p "$CACHE"
 	artefact runtime build_runtime containerd-runc-cni
-	artefact kubernetes build_kubernetes "$m"/kubernetes/go.{mod,sum} "$KUBERNETES_VERSION"
-	artefact etcd build_etcd "$m"/etcd/go.{mod,sum}
-	artefact coredns build_coredns "$m"/coredns/{go.mod,go.sum,main.go}
-	artefact helpers build_helpers "$m"/{pause,registry,volumes}/{go.mod,main.go}
-	artefact controller build_controller "$m"/agent-sandbox/go.{mod,sum} "${ARTEFACT[kubernetes]##*/}"
+	go_artefact kubernetes build_kubernetes "$m"/kubernetes/go.{mod,sum} "$KUBERNETES_VERSION"
+	go_artefact etcd build_etcd "$m"/etcd/go.{mod,sum}
+	go_artefact coredns build_coredns "$m"/coredns/{go.mod,go.sum,main.go}
+	go_artefact helpers build_helpers "$m"/{pause,registry,volumes}/{go.mod,main.go}
+	go_artefact controller build_controller "$m"/agent-sandbox/go.{mod,sum} "${ARTEFACT[kubernetes]##*/}"
 	artefact rootfs build_rootfs "$IMAGE_SUITE"
 	artefact images build_images "${ARTEFACT[rootfs]##*/}" "${ARTEFACT[kubernetes]##*/}" \
 		"${ARTEFACT[helpers]##*/}" "$PAUSE_IMAGE"

@@ -4,38 +4,40 @@
 # Every other file may use these. A function that fails ends the script with
 # the name of the step and the tail of its log; nothing here changes the machine.
 
+# Where messages go even while a step's own output goes to a log. Daemons close
+# all descriptors but their own, so none of them keeps it open.
+exec {TERMINAL}>&2
+
 die() {
-	printf 'cluster: %s\n' "$*" >&2
+	printf 'cluster: %s\n' "$*" >&"$TERMINAL"
 	CURRENT_STEP=
 	exit 1
 }
 
 note() {
-	printf 'cluster: %s\n' "$*" >&2
+	printf 'cluster: %s\n' "$*" >&"$TERMINAL"
 }
 
 # step TEXT COMMAND...: runs COMMAND in this shell and prints how long it took.
 step() {
-	local CURRENT_TEXT=$1 begin=${EPOCHREALTIME/./} took
+	local text=$1 begin=${EPOCHREALTIME/./} took
 	CURRENT_STEP=$1
 	shift
 	"$@"
 	took=$((${EPOCHREALTIME/./} - begin))
-	printf '%-44s %4d.%d s\n' "$CURRENT_TEXT" $((took / 1000000)) $((took / 100000 % 10))
+	printf '%-44s %4d.%d s\n' "$text" $((took / 1000000)) $((took / 100000 % 10))
 	CURRENT_STEP=
 }
 
 # The trap of the whole script: says what was under way when it failed.
 explain_exit() {
 	local status=$?
-	if ((status != 0)) && [[ -n ${CURRENT_STEP:-} ]]; then
-		printf 'cluster: failed: %s\n' "$CURRENT_STEP" >&2
-		if [[ -s ${CURRENT_LOG:-} ]]; then
-			printf 'cluster: end of %s:\n' "$CURRENT_LOG" >&2
-			tail -n 20 "$CURRENT_LOG" >&2
-		fi
+	((status != 0)) && [[ -n ${CURRENT_STEP:-} ]] || return 0
+	note "failed: $CURRENT_STEP"
+	if [[ -s ${CURRENT_LOG:-} ]]; then
+		note "end of $CURRENT_LOG:"
+		tail -n 20 "$CURRENT_LOG" >&"$TERMINAL"
 	fi
-	return 0
 }
 
 # poll SECONDS COMMAND...: true once COMMAND is, false when the time is over.
