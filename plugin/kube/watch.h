@@ -36,7 +36,8 @@ int asb_watch_step(struct asb_watch *watch, struct asb_error *err);
  * caller's poll timeout. */
 int asb_watch_timeout(const struct asb_watch *watch);
 
-/* Why the watch isn't connected at the moment although it goes on trying; NULL when it is fine. */
+/* Why the last request ended badly while nothing has come since (the watch goes on trying); NULL
+ * when all is well. For the message when the caller's own patience ends. */
 const struct asb_error *asb_watch_trouble(const struct asb_watch *watch);
 
 void asb_watch_free(struct asb_watch *watch);
