@@ -95,7 +95,7 @@ static bool diagnose_sandbox(const struct asb_findings *findings, const struct a
  * often (generic PLEG), but tells at once what it did. */
 static bool was_started(const struct asb_findings *findings)
 {
-	return asb_event_find(findings, "Started") != NULL;
+	return asb_event_find(findings, "Started", NULL) != NULL;
 }
 
 static void diagnose_pending(const struct asb_findings *findings, const struct asb_subject *subject,
@@ -105,8 +105,8 @@ static void diagnose_pending(const struct asb_findings *findings, const struct a
 
 	if (*subject->node == '\0')
 		rule = &unscheduled_rule;
-	else if (asb_event_find(findings, "Pulling") != NULL &&
-		 asb_event_find(findings, "Pulled") == NULL)
+	else if (asb_event_find(findings, "Pulling", NULL) != NULL &&
+		 asb_event_find(findings, "Pulled", NULL) == NULL)
 		rule = &pulling_rule;
 	else if (asb_container_status(findings->pod) == NULL)
 		rule = &untouched_rule;
@@ -120,7 +120,8 @@ static bool diagnose_container(const struct asb_findings *findings,
 	const cJSON *waiting = asb_json_at(asb_container_status(findings->pod), "state/waiting");
 	const char *reason = asb_json_string(waiting, "reason");
 	const char *message = asb_json_string(waiting, "message");
-	const char *pull_error = asb_json_string(asb_event_find(findings, "Failed"), "message");
+	const char *pull_error =
+		asb_json_string(asb_event_find(findings, "Failed", ASB_PULL_FAILED), "message");
 
 	if (reason == NULL)
 		return false;

@@ -53,7 +53,7 @@ static const struct asb_rule rules[] = {
 	 "there is no namespace \"{namespace}\"",
 	 "kubectl apply -k manifests (of kubectl-agentsandbox) makes namespace computer and all "
 	 "it needs; or: kubectl create namespace {namespace}"},
-	{"cannot adopt unowned pod", NULL, "pod-name-taken", MAY_HEAL,
+	{"cannot adopt unowned pod", NULL, "pod-name-taken", ASB_VERDICT_MAY_HEAL, 5000,
 	 "there is another pod of that name: {text}", "use another --name, or none"},
 	{"is owned by", "not by sandbox", "pod-name-taken", MAY_HEAL,
 	 "there is another pod of that name: {text}", "use another --name, or none"},

@@ -100,7 +100,7 @@ static const char *inner_text(const char *message)
 {
 	static const char *const wraps[] = {"failed to resolve reference \"",
 					    "failed to pull and unpack image \"",
-					    "failed to resolve image \""};
+					    "failed to resolve image \"", ASB_PULL_FAILED};
 	const char *text = message;
 
 	for (size_t i = 0; i < sizeof(wraps) / sizeof(wraps[0]); i++) {

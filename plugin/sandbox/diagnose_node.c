@@ -75,12 +75,12 @@ static const char *message_of(const cJSON *event)
 static void diagnose_unschedulable(const struct asb_findings *findings, const char *message,
 				   const struct asb_subject *subject, struct asb_diagnosis *out)
 {
-	const cJSON *coming = asb_event_find(findings, "TriggeredScaleUp");
-	const cJSON *refused = asb_event_find(findings, "NotTriggerScaleUp");
+	const cJSON *coming = asb_event_find(findings, "TriggeredScaleUp", NULL);
+	const cJSON *refused = asb_event_find(findings, "NotTriggerScaleUp", NULL);
 	ASB_TEXT text = scheduler_text(message);
 
 	if (coming == NULL) /* Karpenter's word for the same */
-		coming = asb_event_find(findings, "Nominated");
+		coming = asb_event_find(findings, "Nominated", NULL);
 	if (coming != NULL) {
 		asb_rule_apply(&scaling_rule, subject, message_of(coming), out);
 		return;
@@ -205,9 +205,9 @@ static const char *after(const char *text, const char *preamble)
 bool asb_diagnose_node(const struct asb_findings *findings, const struct asb_subject *subject,
 		       struct asb_diagnosis *out)
 {
-	const cJSON *sandbox = asb_event_find(findings, "FailedCreatePodSandBox");
-	const cJSON *network = asb_event_find(findings, "NetworkNotReady");
-	const cJSON *mount = asb_event_find(findings, "FailedMount");
+	const cJSON *sandbox = asb_event_find(findings, "FailedCreatePodSandBox", NULL);
+	const cJSON *network = asb_event_find(findings, "NetworkNotReady", NULL);
+	const cJSON *mount = asb_event_find(findings, "FailedMount", NULL);
 
 	if (sandbox != NULL) {
 		const char *text = after(message_of(sandbox), "desc = ");

@@ -113,20 +113,29 @@ void asb_rule_apply(const struct asb_rule *rule, const struct asb_subject *subje
 		expand(rule->hint, subject, text, out->hint, sizeof(out->hint));
 }
 
-const cJSON *asb_event_find(const struct asb_findings *findings, const char *reason)
+static bool event_fits(const cJSON *event, const char *reason, const char *prefix, const char *uid)
+{
+	const char *its = asb_json_string(event, "reason");
+	const char *message = asb_json_string(event, "message");
+	const char *of = asb_json_string(event, "involvedObject/uid");
+
+	if (its == NULL || strcmp(its, reason) != 0)
+		return false;
+	if (prefix != NULL && (message == NULL || strncmp(message, prefix, strlen(prefix)) != 0))
+		return false;
+	/* Events of an earlier pod of this name say nothing about this one. */
+	return uid == NULL || of == NULL || *of == '\0' || strcmp(of, uid) == 0;
+}
+
+const cJSON *asb_event_find(const struct asb_findings *findings, const char *reason,
+			    const char *prefix)
 {
 	const char *uid = asb_json_string(findings->pod, "metadata/uid");
 	const cJSON *event, *found = NULL;
 
 	cJSON_ArrayForEach(event, findings->events)
 	{
-		const char *of = asb_json_string(event, "involvedObject/uid");
-		const char *its = asb_json_string(event, "reason");
-
-		/* Events of an earlier pod of this name say nothing about this one. */
-		if (its == NULL || strcmp(its, reason) != 0)
-			continue;
-		if (uid == NULL || of == NULL || *of == '\0' || strcmp(of, uid) == 0)
+		if (event_fits(event, reason, prefix, uid))
 			found = event;
 	}
 	return found;

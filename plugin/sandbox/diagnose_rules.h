@@ -37,6 +37,9 @@ const struct asb_rule *asb_rule_find(const struct asb_rule *rules, const char *m
 void asb_rule_apply(const struct asb_rule *rule, const struct asb_subject *subject,
 		    const char *text, struct asb_diagnosis *out);
 
+/* How the kubelet's event about a failed pull begins (pkg/kubelet/images/image_manager.go). */
+#define ASB_PULL_FAILED "Failed to pull image \""
+
 /* diagnose_image.c: the container waits with one of the kubelet's reasons for images. `pull_error`
  * is the message of the newest event about a failed pull, or NULL. */
 bool asb_diagnose_image(const char *reason, const char *message, const char *pull_error,
@@ -54,8 +57,10 @@ bool asb_diagnose_waiting(const char *reason, const char *message,
 bool asb_diagnose_node(const struct asb_findings *findings, const struct asb_subject *subject,
 		       struct asb_diagnosis *out);
 
-/* The newest event of the pod with that reason, NULL when there is none. */
-const cJSON *asb_event_find(const struct asb_findings *findings, const char *reason);
+/* The newest event of the pod with that reason whose message begins with `prefix` (NULL: any). NULL
+ * when there is none. */
+const cJSON *asb_event_find(const struct asb_findings *findings, const char *reason,
+			    const char *prefix);
 
 /* The status of container "main" in the pod, NULL before the kubelet has written one. */
 const cJSON *asb_container_status(const cJSON *pod);

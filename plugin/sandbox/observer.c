@@ -35,11 +35,18 @@ static const char *pod_name_of(const cJSON *sandbox)
 	return name != NULL && *name != '\0' ? name : asb_json_string(sandbox, "metadata/name");
 }
 
+/* The controller refuses to adopt a pod that somebody else has put under the Sandbox's name, and so
+ * do we: nothing of ours may run in it. */
+static bool is_owned(const struct asb_observer *observer, const cJSON *pod)
+{
+	return asb_json_find(pod, "metadata/ownerReferences", "uid", observer->uid) != NULL;
+}
+
 static void on_pod(void *context, enum asb_watch_event event, const cJSON *object)
 {
 	struct asb_observer *observer = context;
 
-	if (event != ASB_WATCH_DELETED) {
+	if (event != ASB_WATCH_DELETED && is_owned(observer, object)) {
 		replace(&observer->pod, object);
 		observer->pod_gone = false;
 	} else if (observer->pod != NULL) {

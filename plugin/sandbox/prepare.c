@@ -78,6 +78,10 @@ static int ask(struct asb_sandbox *sandbox, struct questions *questions, struct 
 	if (asb_rights_review(&sandbox->rights, sandbox->http, err) < 0 ||
 	    asb_http_wait(sandbox->http, both, 2, err) < 0)
 		return -1;
+	/* A busy server wants to be asked again, at its own pace. */
+	if ((questions->group.status == 429 || questions->shim.status == 429) &&
+	    asb_api_run(sandbox->http, both, 2, err) < 0)
+		return -1;
 	if (judge_group(&questions->group, err) < 0 ||
 	    asb_rights_require(&sandbox->rights, err) < 0)
 		return -1;

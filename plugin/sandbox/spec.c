@@ -12,9 +12,10 @@
 #define DEFAULT_USER 1001 /* that of bitnami/kubectl; any user but 0 would do */
 #define DEFAULT_CPU "1"
 #define DEFAULT_MEMORY "1Gi"
-#define REQUEST_CPU "50m"
-#define REQUEST_MEMORY "64Mi"
-#define LEAST_MEMORY (8.0 * 1048576.0)
+#define REQUEST_SHARE 10		  /* a request is a tenth of its limit ... */
+#define LEAST_REQUEST_MEMORY (32.0 * MIB) /* ... but enough memory for a shell */
+#define MIB 1048576.0
+#define LEAST_MEMORY (8.0 * MIB)
 #define LARGEST_USER 2147483647.0 /* apimachinery validation.IsValidUserID */
 
 /*
@@ -80,7 +81,7 @@ static int check_resources(const struct asb_sandbox_options *options, struct asb
 {
 	double memory;
 
-	if (options->cpu != NULL && asb_quantity_parse(options->cpu) <= 0) {
+	if (options->cpu != NULL && asb_quantity_parse(options->cpu) < 0.001) {
 		asb_fail_usage(err, "--cpu \"%s\" is no amount of CPU", options->cpu);
 		return asb_hint(err, "use a number of cores such as 2 or 500m");
 	}
@@ -139,22 +140,26 @@ int asb_spec_check(const struct asb_sandbox_options *options, struct asb_error *
 	return check_user(options->user, err);
 }
 
-/* A request is never larger than its limit, or the pod would be refused. */
-static const char *smaller(const char *request, const char *limit)
-{
-	return asb_quantity_parse(limit) < asb_quantity_parse(request) ? limit : request;
-}
-
+/*
+ * Agents wait more than they compute, so requests are small. They follow the limits all the same: a
+ * pod that asks for more than a node has is to be refused, not placed.
+ */
 static void set_resources(cJSON *container, const struct asb_sandbox_options *options)
 {
 	const char *cpu = options->cpu != NULL ? options->cpu : DEFAULT_CPU;
 	const char *memory = options->memory != NULL ? options->memory : DEFAULT_MEMORY;
+	double millis = asb_quantity_parse(cpu) * 1000 / REQUEST_SHARE;
+	double limit = asb_quantity_parse(memory), bytes = limit / REQUEST_SHARE;
+	ASB_TEXT cpu_request = asb_strf("%.0fm", millis < 1 ? 1 : millis);
+	ASB_TEXT memory_request = NULL;
 
+	if (bytes < LEAST_REQUEST_MEMORY)
+		bytes = limit < LEAST_REQUEST_MEMORY ? limit : LEAST_REQUEST_MEMORY;
+	memory_request = asb_strf("%lldMi", (long long)(bytes / MIB));
 	asb_json_set_string(container, "resources/limits/cpu", cpu);
 	asb_json_set_string(container, "resources/limits/memory", memory);
-	asb_json_set_string(container, "resources/requests/cpu", smaller(REQUEST_CPU, cpu));
-	asb_json_set_string(container, "resources/requests/memory",
-			    smaller(REQUEST_MEMORY, memory));
+	asb_json_set_string(container, "resources/requests/cpu", cpu_request);
+	asb_json_set_string(container, "resources/requests/memory", memory_request);
 }
 
 /* Root only for who asks for user 0. An image whose own user is root doesn't start with "image":
