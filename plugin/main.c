@@ -93,21 +93,20 @@ static int run_program(struct globals *globals, int argc, char *const *argv, str
 	struct asb_context *context = &globals->context;
 	const struct asb_option table[] = {
 		{"namespace", 'n', ASB_OPTION_STRING, &context->namespace_, "NAME",
-		 "namespace of the sandbox (default \"computer\")", false},
+		 "namespace of the sandbox (default \"computer\")"},
 		{"kubeconfig", 0, ASB_OPTION_STRING, &context->kubeconfig.kubeconfig, "FILE",
-		 "kubeconfig file to use", false},
+		 "kubeconfig file to use"},
 		{"context", 0, ASB_OPTION_STRING, &context->kubeconfig.context, "NAME",
-		 "context of the kubeconfig to use", false},
+		 "context of the kubeconfig to use"},
 		{"cluster", 0, ASB_OPTION_STRING, &context->kubeconfig.cluster, "NAME",
-		 "cluster of the kubeconfig to use", false},
+		 "cluster of the kubeconfig to use"},
 		/* `run` has a --user of its own, for the uid inside: that one is found first. */
 		{"user", 0, ASB_OPTION_STRING, &context->kubeconfig.user, "NAME",
-		 "user of the kubeconfig to use (before the command)", false},
+		 "user of the kubeconfig to use (before the command)"},
 		{"verbose", 'v', ASB_OPTION_FLAG, &context->verbose, NULL,
-		 "say on stderr what is being done, a line for each step", false},
-		{"help", 'h', ASB_OPTION_FLAG, &globals->help, NULL, "explain the command", false},
-		{"version", 0, ASB_OPTION_FLAG, &globals->version, NULL, "print the version",
-		 false},
+		 "say on stderr what is being done, a line for each step"},
+		{"help", 'h', ASB_OPTION_FLAG, &globals->help, NULL, "explain the command"},
+		{"version", 0, ASB_OPTION_FLAG, &globals->version, NULL, "print the version"},
 		{0},
 	};
 	const struct asb_option *tables[] = {table, NULL};

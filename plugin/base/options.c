@@ -56,7 +56,7 @@ static int unknown_name(struct parser *parser, const char *word, size_t n)
 	asb_nearest_init(&nearest, name);
 	for (table = parser->tables; *table != NULL; table++)
 		for (option = *table; option->name != NULL; option++)
-			if (!option->hidden)
+			if (option->help != NULL)
 				asb_nearest_offer(&nearest, option->name);
 	asb_fail_usage(parser->err, "unknown option --%s", name);
 	if (nearest.found != NULL)

@@ -38,8 +38,7 @@ struct asb_option {
 	enum asb_option_kind kind;
 	void *value;	      /* where it goes, as the kind says */
 	const char *argument; /* name of the value in the help text, NULL for flags */
-	const char *help;     /* one sentence, lower case start, no full stop */
-	bool hidden;
+	const char *help;     /* one sentence, lower case start, no full stop; NULL: hidden */
 };
 
 /* The words that are no options. `dashdash` is the index of the first operand behind "--", or -1

@@ -34,11 +34,11 @@ void asb_options_help(const struct asb_option *table, struct asb_buffer *out)
 	for (option = table; option->name != NULL; option++) {
 		size_t n = name_width(option);
 
-		if (!option->hidden && n <= WIDEST_NAME && n + 2 > column)
+		if (option->help != NULL && n <= WIDEST_NAME && n + 2 > column)
 			column = n + 2;
 	}
 	for (option = table; option->name != NULL; option++) {
-		if (option->hidden)
+		if (option->help == NULL)
 			continue;
 		add_name(option, out);
 		asb_wrap_text(out, option->help, name_width(option), column, WIDTH);

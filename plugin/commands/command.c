@@ -49,7 +49,6 @@ struct asb_option *asb_command_options(const struct asb_command *command, char *
 			.value = values == NULL ? NULL : values + from->offset,
 			.argument = from->argument,
 			.help = from->help,
-			.hidden = from->hidden,
 		};
 	}
 	return table;

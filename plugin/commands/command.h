@@ -22,7 +22,6 @@ struct asb_command_option {
 	size_t offset;
 	const char *argument;
 	const char *help;
-	bool hidden;
 };
 
 struct asb_command;

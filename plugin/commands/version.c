@@ -17,7 +17,7 @@ struct values {
 
 static const struct asb_command_option options[] = {
 	{"output", 'o', ASB_OPTION_STRING, offsetof(struct values, output), "FORMAT",
-	 "\"json\": one object instead of lines", false},
+	 "\"json\": one object instead of lines"},
 	{0},
 };
 

@@ -24,17 +24,17 @@ static int parse_until(struct values *v, bool stop, struct asb_operands *operand
 		       struct asb_error *err, const char *const *words)
 {
 	const struct asb_option own[] = {
-		{"quiet", 'q', ASB_OPTION_FLAG, &v->quiet, NULL, "say less", false},
-		{"stdin", 'i', ASB_OPTION_FLAG, &v->stdin_, NULL, "send stdin", false},
-		{"name", 0, ASB_OPTION_STRING, &v->name, "NAME", "name", false},
-		{"env", 'e', ASB_OPTION_LIST, &v->env, "K=V", "variable", false},
-		{"timeout", 0, ASB_OPTION_DURATION, &v->timeout, "DURATION", "limit", false},
-		{"number", 0, ASB_OPTION_INT, &v->number, "N", "number", false},
-		{"secret", 0, ASB_OPTION_FLAG, &v->quiet, NULL, "hidden", true},
+		{"quiet", 'q', ASB_OPTION_FLAG, &v->quiet, NULL, "say less"},
+		{"stdin", 'i', ASB_OPTION_FLAG, &v->stdin_, NULL, "send stdin"},
+		{"name", 0, ASB_OPTION_STRING, &v->name, "NAME", "name"},
+		{"env", 'e', ASB_OPTION_LIST, &v->env, "K=V", "variable"},
+		{"timeout", 0, ASB_OPTION_DURATION, &v->timeout, "DURATION", "limit"},
+		{"number", 0, ASB_OPTION_INT, &v->number, "N", "number"},
+		{"secret", 0, ASB_OPTION_FLAG, &v->quiet, NULL, NULL},
 		{0},
 	};
 	const struct asb_option global[] = {
-		{"namespace", 'n', ASB_OPTION_STRING, &v->namespace_, "NAME", "where", false},
+		{"namespace", 'n', ASB_OPTION_STRING, &v->namespace_, "NAME", "where"},
 		{0},
 	};
 	const struct asb_option *tables[] = {own, global, NULL};
@@ -201,14 +201,12 @@ static void test_durations(void **state)
 static void test_help(void **state)
 {
 	static const struct asb_option table[] = {
-		{"name", 'n', ASB_OPTION_STRING, NULL, "NAME", "a name", false},
+		{"name", 'n', ASB_OPTION_STRING, NULL, "NAME", "a name"},
 		{"quiet", 0, ASB_OPTION_FLAG, NULL, NULL,
 		 "a sentence that is long enough to need more than a single line of the help text "
-		 "that people read",
-		 false},
-		{"hidden", 0, ASB_OPTION_FLAG, NULL, NULL, "not shown", true},
-		{"with-a-name-too-long-for-the-column", 0, ASB_OPTION_STRING, NULL, "X", "below",
-		 false},
+		 "that people read"},
+		{"hidden", 0, ASB_OPTION_FLAG, NULL, NULL, NULL},
+		{"with-a-name-too-long-for-the-column", 0, ASB_OPTION_STRING, NULL, "X", "below"},
 		{0},
 	};
 	struct asb_buffer out = ASB_BUFFER_INIT;

@@ -23,7 +23,7 @@
 static const struct asb_command *const commands[] = {&asb_command_run, &asb_command_version,
 						     &asb_command_help, NULL};
 static const struct asb_option globals[] = {
-	{"namespace", 'n', ASB_OPTION_STRING, NULL, "NAME", "where", false},
+	{"namespace", 'n', ASB_OPTION_STRING, NULL, "NAME", "where"},
 	{0},
 };
 static const struct asb_context context = {
