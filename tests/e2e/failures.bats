@@ -35,12 +35,10 @@ fails() {
 
 @test "a registry that can't be reached is said at once and waited for" {
   name=$(unique registry)
-  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run --name "$name" --ready-timeout 25s --image unreachable.test/x:1 true >said 2>&1 &
-  plugin=$!
+  background run --name "$name" --ready-timeout 25s --image unreachable.test/x:1 true >said 2>&1
   within 15 grep -q unreachable.test said
   ! ended $plugin
-  within 40 ended $plugin
-  run -125 wait $plugin
+  ends_with 125 40
   grep -q 'error: ' said
   gone "$name"
 }
@@ -52,8 +50,7 @@ fails() {
 
 @test "no capacity, but the autoscaler says that nodes are coming" {
   name=$(unique scale)
-  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run --name "$name" --ready-timeout 30s --cpu 1000 true >said 2>&1 &
-  plugin=$!
+  background run --name "$name" --ready-timeout 30s --cpu 1000 true >said 2>&1
   within 10 admin -n $NS get pod "$name"
   admin -n $NS create -f - <<END
 apiVersion: v1
@@ -71,7 +68,7 @@ END
   within 15 grep -qi 'nodes are coming\|scale-up\|scaling up' said
   ! ended $plugin
   kill -INT $plugin
-  run -130 wait $plugin
+  ends_with 130 15
   gone "$name"
 }
 

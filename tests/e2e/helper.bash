@@ -75,6 +75,18 @@ no_sandbox() { ! sandbox_exists "$1"; }
 pod_runs() { [ "$(admin -n $NS get pod "$1" -o jsonpath='{.status.containerStatuses[0].state.running.startedAt}' 2>/dev/null)" != "" ]; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 
+background() { # background ARG...: the plugin itself with the user's kubeconfig; its pid is in $plugin
+  # a shell's background job ignores SIGINT; a user's does not
+  KUBECONFIG=${KUBECONFIG_OF:-$USER_KUBECONFIG} env --default-signal=INT,QUIT kubectl-agentsandbox "$@" &
+  plugin=$!
+}
+ends_with() { # ends_with CODE SECONDS: the plugin in the background ends with that status
+  local code=0
+  within "$2" ended $plugin || { echo "still running after $2 s"; kill -KILL $plugin; return 1; }
+  wait $plugin || code=$?
+  [ "$code" -eq "$1" ] || { echo "exit status $code instead of $1"; return 1; }
+}
+
 elapsed_below() { # elapsed_below START SECONDS
   [ $((SECONDS - $1)) -le "$2" ] || { echo "took $((SECONDS - $1)) s"; return 1; }
 }

@@ -6,13 +6,7 @@ load helper
 setup_file() { cluster_setup; }
 
 start() { # start NAME ARG...: the plugin itself, in the background; its pid is in $plugin, what it says in said
-  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run --name "$1" "${@:2}" >said 2>&1 &
-  plugin=$!
-}
-
-status_of() { # waits for the plugin at most SECONDS
-  within "$1" ended $plugin || { kill -9 $plugin; return 1; }
-  wait $plugin
+  background run --name "$1" "${@:2}" >said 2>&1
 }
 
 @test "Ctrl-C during creation" {
@@ -21,8 +15,7 @@ status_of() { # waits for the plugin at most SECONDS
     start "$name" 'sleep 100'
     sleep $delay # the moment of the interrupt is what varies
     kill -INT $plugin
-    run status_of 20
-    if [ "$status" -ne 130 ]; then echo "after $delay s: status $status"; cat said; return 1; fi
+    ends_with 130 20 || { echo "after $delay s"; cat said; return 1; }
     gone "$name"
   done
 }
@@ -32,7 +25,7 @@ status_of() { # waits for the plugin at most SECONDS
   start "$name" --image unreachable.test/nothing:1 true
   within 20 sandbox_exists "$name"
   kill -INT $plugin
-  run -130 status_of 20
+  ends_with 130 20
   gone "$name"
 }
 
@@ -41,7 +34,7 @@ status_of() { # waits for the plugin at most SECONDS
   start "$name" 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
   within 30 grep -q ready said
   kill -INT $plugin
-  run -42 status_of 10
+  ends_with 42 10
   grep -q caught said
   gone "$name"
 }
@@ -53,7 +46,7 @@ status_of() { # waits for the plugin at most SECONDS
   kill -INT $plugin
   within 10 grep -q caught said
   kill -INT $plugin
-  run -130 status_of 10
+  ends_with 130 10
   gone "$name"
 }
 
@@ -63,8 +56,7 @@ status_of() { # waits for the plugin at most SECONDS
     start "$name" 'echo ready; sleep 100'
     within 30 grep -q ready said
     kill -"${pair%:*}" $plugin
-    run status_of 10
-    [ "$status" -eq "${pair#*:}" ] || { echo "status $status"; return 1; }
+    ends_with "${pair#*:}" 10
     gone "$name"
   done
 }
@@ -76,7 +68,7 @@ status_of() { # waits for the plugin at most SECONDS
     within 30 grep -q ready said
     sleep $delay # the moment of the interrupt is what varies
     kill -INT $plugin 2>/dev/null || true
-    run status_of 15
+    within 15 ended $plugin
     gone "$name"
   done
 }
@@ -94,7 +86,7 @@ status_of() { # waits for the plugin at most SECONDS
 @test "the lease is renewed while we are there" {
   name=$(unique lease)
   start "$name" --lease 10s 'echo ready; sleep 25; echo still here'
-  run -0 status_of 60
+  ends_with 0 60
   grep -q 'still here' said
   gone "$name"
 }

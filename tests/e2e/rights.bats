@@ -19,13 +19,11 @@ END
   user seed-user >"$BATS_TEST_TMPDIR/kc"
   grant seed-user e2e-seed
   name=$(unique seed)
-  KUBECONFIG=$BATS_TEST_TMPDIR/kc kubectl-agentsandbox run --name "$name" --timeout 60s 'echo ready; sleep 3; exit 5' >said 2>&1 &
-  plugin=$!
+  KUBECONFIG_OF=$BATS_TEST_TMPDIR/kc background run --name "$name" --timeout 60s 'echo ready; sleep 3; exit 5' >said 2>&1
   within 30 grep -q ready said
   first=$(admin -n $NS get sandbox "$name" -o jsonpath='{.spec.shutdownTime}')
   [ "$(date -d "$first" +%s)" -gt $(($(date +%s) + 60)) ]
-  within 20 ended $plugin
-  run -5 wait $plugin
+  ends_with 5 20
   gone "$name"
 }
 

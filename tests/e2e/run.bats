@@ -59,7 +59,7 @@ setup_file() { cluster_setup; }
   run -124 --separate-stderr asb run --name "$name" --keep --timeout 1s -o json 'setsid sleep 61 & sleep 60'
   [ "$(jq .timedOut <<<"$output")" = true ]
   [ "$(jq '.durations.run < 2' <<<"$output")" = true ]
-  run ! admin -n $NS exec "$name" -- pgrep sleep
+  run ! --separate-stderr admin -n $NS exec "$name" -- pgrep sleep
   [ -z "$output" ]
   admin -n $NS delete sandbox "$name"
   gone "$name"
@@ -76,8 +76,7 @@ setup_file() { cluster_setup; }
 
 @test "yes | head -c 1G grows neither the plugin beyond 32 MiB nor the shim beyond 4 MiB" {
   name=$(unique giga)
-  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run --name "$name" --keep 'yes | head -c 1G' >/dev/null &
-  plugin=$!
+  background run --name "$name" --keep 'yes | head -c 1G' >/dev/null
   within 30 pod_runs "$name"
   peak=0 shim=0
   until ended $plugin; do
@@ -197,9 +196,8 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
 
 @test "output arrives live" {
   mkfifo live
-  KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox run 'echo first; sleep 30' >live &
-  plugin=$!
-  exec 8<live
+  exec 8<>live # opened for both, so that neither end waits for the other
+  background run 'echo first; sleep 30' >live 8>&-
   read -r -t 20 line <&8
   [ "$line" = first ]
   kill -0 $plugin
