@@ -72,14 +72,19 @@ static bool at_end(const struct asb_connection *connection)
 	return recv(asb_exec_fd(connection->exec), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-bool asb_connection_explain(struct asb_connection *connection, struct asb_error *err)
+enum asb_connection_end asb_connection_explain(struct asb_connection *connection,
+					       struct asb_error *err)
 {
 	struct asb_error why = ASB_ERROR_INIT;
 	uint64_t sent, received;
 
 	if (!at_end(connection) || asb_exec_result(connection->exec, &why) == 0)
-		return false;
+		return ASB_CONNECTION_LOST;
 	*err = why;
 	asb_session_traffic(connection->session, &sent, &received);
-	return received == 0 && asb_connection_too_early(&why);
+	if (received > 0)
+		return ASB_CONNECTION_LOST;
+	if (asb_connection_too_early(&why))
+		return ASB_CONNECTION_TOO_EARLY;
+	return why.http != 0 ? ASB_CONNECTION_REFUSED : ASB_CONNECTION_LOST;
 }

@@ -20,12 +20,16 @@ int asb_connection_open(struct asb_connection *connection, const struct asb_kube
 
 int asb_connection_fd(const struct asb_connection *connection);
 
-/*
- * Why the session was lost, in place of the session's own words in err when the stream itself has a
- * reason. True when the stream was refused because the container is not quite there yet: nothing
- * can have reached it, and it may be tried again.
- */
-bool asb_connection_explain(struct asb_connection *connection, struct asb_error *err);
+enum asb_connection_end {
+	ASB_CONNECTION_LOST,	  /* the command may have run */
+	ASB_CONNECTION_REFUSED,	  /* nothing has reached the container, nor will it */
+	ASB_CONNECTION_TOO_EARLY, /* nothing has reached it: it does not quite run yet */
+};
+
+/* What became of a session that was lost. When the stream itself has a reason it takes the place of
+ * the session's own words in err. */
+enum asb_connection_end asb_connection_explain(struct asb_connection *connection,
+					       struct asb_error *err);
 
 /* May be called twice. */
 void asb_connection_close(struct asb_connection *connection);

@@ -82,6 +82,23 @@ static int explain_loss(struct asb_run *run, const struct asb_attach *attach, st
 	return -1;
 }
 
+/* The session has ended without an exit record. 1: nothing was sent yet, it may be tried again. */
+static int judge_loss(struct asb_run *run, struct asb_connection *connection,
+		      const struct asb_attach *attach, struct asb_error *err)
+{
+	if (asb_failed(&attach->failed))
+		return explain_loss(run, attach, err);
+	switch (asb_connection_explain(connection, err)) {
+	case ASB_CONNECTION_TOO_EARLY:
+		return 1;
+	case ASB_CONNECTION_REFUSED:
+		return -1;
+	case ASB_CONNECTION_LOST:
+		break;
+	}
+	return explain_loss(run, attach, err);
+}
+
 /* One try. 1: it came too early and may be tried again. */
 static int try_once(struct asb_run *run, struct asb_connection *connection, struct asb_error *err)
 {
@@ -109,9 +126,7 @@ static int try_once(struct asb_run *run, struct asb_connection *connection, stru
 							 &run->plan.sandbox, &run->plan.job, err);
 		return 0;
 	case ASB_ATTACH_LOST:
-		if (!asb_failed(&attach.failed) && asb_connection_explain(connection, err))
-			return 1;
-		return explain_loss(run, &attach, err);
+		return judge_loss(run, connection, &attach, err);
 	case ASB_ATTACH_INTERRUPTED:
 		run->outcome.signal = attach.signal;
 		return -1;
