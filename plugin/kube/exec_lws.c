@@ -27,6 +27,7 @@ struct wire {
 	struct asb_exec_outcome *outcome;
 	int local; /* our end of the pair; libwebsockets watches a duplicate, which it closes */
 	struct lws *socket, *pair; /* NULL once gone */
+	struct lws_context *context;
 	bool over;
 	struct asb_exec_demux demux;
 	struct asb_buffer inward; /* channel 1, waits for room in the pair */
@@ -35,10 +36,26 @@ struct wire {
 	size_t message_length;	  /* 0: none waits */
 };
 
+/* lws_service returns when a descriptor had something to say, not after a timer alone: it is woken
+ * up to see that it is over. */
+static void finish(struct wire *wire)
+{
+	if (!wire->over && wire->context != NULL)
+		lws_cancel_service(wire->context);
+	wire->over = true;
+}
+
 static void problem(struct wire *wire, const char *text)
 {
 	if (wire->outcome->problem[0] == '\0')
 		snprintf(wire->outcome->problem, sizeof(wire->outcome->problem), "%s", text);
+}
+
+/* Either side may have gone in the same turn of the loop. */
+static void let_read(struct lws *wsi, bool on)
+{
+	if (wsi != NULL)
+		lws_rx_flow_control(wsi, on ? 1 : 0);
 }
 
 /* --- from the server to the caller ------------------------------------------------------------ */
@@ -97,7 +114,7 @@ static int on_receive(struct wire *wire, struct lws *wsi, const void *bytes, siz
 			    wire);
 	hand_on(wire);
 	if (wire->inward.length > 0 && wire->pair != NULL) {
-		lws_rx_flow_control(wsi, 0);
+		let_read(wsi, false);
 		lws_callback_on_writable(wire->pair);
 	}
 	return 0;
@@ -111,9 +128,9 @@ static int on_pair_writable(struct wire *wire)
 	if (wire->inward.length > 0)
 		lws_callback_on_writable(wire->pair);
 	else if (wire->socket != NULL)
-		lws_rx_flow_control(wire->socket, 1);
+		let_read(wire->socket, true);
 	else
-		wire->over = true;
+		finish(wire);
 	return 0;
 }
 
@@ -132,7 +149,7 @@ static int on_pair_readable(struct wire *wire)
 	ssize_t n;
 
 	if (!may_send(wire) || wire->message_length > 0) {
-		lws_rx_flow_control(wire->pair, 0);
+		let_read(wire->pair, false);
 		return 0;
 	}
 	n = recv(wire->local, wire->message + LWS_PRE + 1, ASB_EXEC_MESSAGE - 1, MSG_DONTWAIT);
@@ -142,7 +159,7 @@ static int on_pair_readable(struct wire *wire)
 		return -1;
 	wire->message[LWS_PRE] = ASB_EXEC_STDIN_CHANNEL;
 	wire->message_length = (size_t)n + 1;
-	lws_rx_flow_control(wire->pair, 0);
+	let_read(wire->pair, false);
 	lws_callback_on_writable(wire->socket);
 	return 0;
 }
@@ -161,8 +178,7 @@ static int on_socket_writable(struct wire *wire, struct lws *wsi)
 		problem(wire, "writing failed");
 		return -1;
 	}
-	if (wire->pair != NULL)
-		lws_rx_flow_control(wire->pair, 1);
+	let_read(wire->pair, true);
 	return 0;
 }
 
@@ -200,7 +216,7 @@ static void on_established(struct wire *wire)
 {
 	wire->outcome->established = true;
 	wire->demux.channel = -1;
-	lws_rx_flow_control(wire->pair, 1);
+	let_read(wire->pair, true);
 }
 
 static const char *worded(const char *text)
@@ -209,10 +225,10 @@ static const char *worded(const char *text)
 		const char *theirs, *ours;
 	} words[] = {
 		{"Unable to connect", "connection refused or unreachable"},
-		{"getaddrinfo", "the server's name can't be resolved"},
 		{"proxy", "the proxy refused the connection"},
 		{"Closed before conn", "the server closed the connection"},
 		{"Peer hung up", "the server closed the connection"},
+		{"read failed", "the server closed the connection"},
 		{"connect SSL", "the TLS handshake failed"},
 		{"HS: PROTOCOL malformed", "the server answered with a subprotocol not asked for"},
 		{"HS: ", "the server's answer is not a WebSocket upgrade"},
@@ -240,7 +256,7 @@ static void on_socket_gone(struct wire *wire)
 {
 	wire->socket = NULL;
 	if (wire->inward.length == 0)
-		wire->over = true;
+		finish(wire);
 	else if (wire->pair != NULL)
 		lws_callback_on_writable(wire->pair);
 }
@@ -267,13 +283,13 @@ static int on_pair_event(struct wire *wire, enum lws_callback_reasons reason)
 		return on_pair_writable(wire);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
 		wire->pair = NULL;
-		wire->over = true;
+		finish(wire);
 		return 0;
 	case LWS_CALLBACK_TIMER: /* of the connection's deadline; 4.1 can't cancel it */
 		if (wire->outcome->established)
 			return 0;
 		problem(wire, "the server did not answer in time");
-		wire->over = true;
+		finish(wire);
 		return 0;
 	default:
 		return 0;
@@ -364,13 +380,13 @@ static struct lws_context *make_context(struct wire *wire)
 	return context;
 }
 
-static int adopt_pair(struct wire *wire, struct lws_context *context)
+static int adopt_pair(struct wire *wire)
 {
 	lws_sock_file_fd_type fd = {.filefd = fcntl(wire->local, F_DUPFD_CLOEXEC, 3)};
 
 	if (fd.filefd < 0)
 		return -1;
-	wire->pair = lws_adopt_descriptor_vhost(lws_get_vhost_by_name(context, "default"),
+	wire->pair = lws_adopt_descriptor_vhost(lws_get_vhost_by_name(wire->context, "default"),
 						LWS_ADOPT_RAW_FILE_DESC, fd, "exec", NULL);
 	if (wire->pair == NULL)
 		return -1;
@@ -378,11 +394,11 @@ static int adopt_pair(struct wire *wire, struct lws_context *context)
 	return 0;
 }
 
-static void connect_socket(struct wire *wire, struct lws_context *context)
+static void connect_socket(struct wire *wire)
 {
 	const struct asb_exec_request *request = &wire->exec->request;
 	struct lws_client_connect_info info = {
-		.context = context,
+		.context = wire->context,
 		.address = request->host,
 		.port = request->port,
 		.ssl_connection =
@@ -395,28 +411,29 @@ static void connect_socket(struct wire *wire, struct lws_context *context)
 		.pwsi = &wire->socket,
 	};
 
+	/* A failure is told to on_event, but not one before there is a socket. */
 	if (lws_client_connect_via_info(&info) == NULL && wire->socket == NULL) {
-		problem(wire, "the connection failed");
-		wire->over = true;
+		problem(wire, "the server's name can't be resolved");
+		finish(wire);
 	}
 }
 
 static void serve(struct wire *wire)
 {
-	struct lws_context *context = make_context(wire);
-
-	if (context == NULL || adopt_pair(wire, context) != 0)
+	wire->context = make_context(wire);
+	if (wire->context == NULL || adopt_pair(wire) != 0)
 		problem(wire, "libwebsockets can't be set up");
 	else
-		connect_socket(wire, context);
-	while (context != NULL && wire->pair != NULL && !wire->over) {
-		if (lws_service(context, 0) < 0)
+		connect_socket(wire);
+	while (wire->context != NULL && wire->pair != NULL && !wire->over) {
+		if (lws_service(wire->context, 0) < 0)
 			break;
 	}
+	wire->over = true;
 	/* The caller need not wait for the cleaning up. */
 	shutdown(wire->local, SHUT_RDWR);
-	if (context != NULL)
-		lws_context_destroy(context);
+	if (wire->context != NULL)
+		lws_context_destroy(wire->context);
 }
 
 void *asb_exec_thread(void *argument)
