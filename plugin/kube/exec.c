@@ -150,7 +150,7 @@ static int judge(struct asb_exec *exec, struct asb_error *err)
 	if (!status.valid)
 		return asb_fail(err, "the exec stream to pod %s was lost: %s%s", exec->pod,
 				outcome->problem[0] != '\0' ? outcome->problem
-							    : "the server closed it",
+							    : "the connection broke",
 				words);
 	if (status.success)
 		return 0;

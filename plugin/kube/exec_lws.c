@@ -267,8 +267,9 @@ static void on_peer_close(struct wire *wire, const unsigned char *payload, size_
 	unsigned code = n >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
 
 	if (code == LWS_CLOSE_STATUS_NORMAL || code == 0)
-		return;
-	snprintf(text, sizeof(text), "the server closed it with code %u", code);
+		snprintf(text, sizeof(text), "the server closed it");
+	else
+		snprintf(text, sizeof(text), "the server closed it with code %u", code);
 	problem(wire, text);
 }
 

@@ -411,8 +411,8 @@ static void says_how_it_ended(void **state)
 		{serve_failure, "OCI runtime exec failed"},
 		{serve_no_status, "was lost: the server closed it"},
 		{serve_odd_close, "code 1011"},
-		{serve_end_of_file, "was lost"},
-		{serve_reset, "was lost"},
+		{serve_end_of_file, "was lost: the connection broke"},
+		{serve_reset, "was lost: the connection broke"},
 	};
 
 	(void)state;
