@@ -132,37 +132,59 @@ static int step_shim(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
-/* 1: it was made now. */
-static int step_sandbox(struct asb_sandbox *sandbox, struct asb_error *err)
+/* After 409. The object, when it is ours: then the first of two tries had succeeded. */
+static cJSON *recover(struct asb_sandbox *sandbox, struct asb_object *object, const char *kind,
+		      struct asb_error *err)
 {
-	cJSON *answer = NULL;
-	int made = asb_object_step(&sandbox->sandbox, sandbox->http, &answer, err);
+	cJSON *found = NULL;
+
+	if (asb_object_identify(object, sandbox->http, sandbox->instance, &found))
+		asb_error_clear(err);
+	else
+		explain_conflict(sandbox, kind, err);
+	return found;
+}
+
+static int begin(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err)
+{
 	bool renewable = asb_rights_allow(&sandbox->rights, ASB_RIGHT_SANDBOX_PATCH);
 
-	if (made == 0)
-		return 0;
-	if (made < 0)
-		return err->http == 409 ? explain_conflict(sandbox, "sandbox", err)
-					: explain(sandbox, "the Sandbox", err);
 	asb_lease_init(&sandbox->lease, sandbox->sandbox.path, asb_sandbox_first_lease_ms(sandbox),
 		       renewable, asb_lease_clock_ms());
 	sandbox->leased = true;
-	if (post_config(sandbox, err) < 0)
-		cJSON_Delete(answer);
-	else if (asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, answer,
-				    err) == 0)
-		return 1;
-	return -1;
+	if (asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, made, err) < 0)
+		return -1;
+	return post_config(sandbox, err);
+}
+
+/* 1: it was made now. */
+static int step_sandbox(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	cJSON *made = NULL;
+	int rc = asb_object_step(&sandbox->sandbox, sandbox->http, &made, err);
+
+	if (rc == 0)
+		return 0;
+	if (rc < 0 && err->http == 409)
+		made = recover(sandbox, &sandbox->sandbox, "sandbox", err);
+	else if (rc < 0)
+		explain(sandbox, "the Sandbox", err);
+	if (made == NULL)
+		return -1;
+	return begin(sandbox, made, err) < 0 ? -1 : 1;
 }
 
 static int step_config(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	ASB_JSON answer = NULL;
+	cJSON *made = NULL;
 
-	if (asb_object_step(&sandbox->config, sandbox->http, &answer, err) >= 0)
-		return 0;
-	return err->http == 409 ? explain_conflict(sandbox, "configmap", err)
-				: explain(sandbox, "the sandbox's ConfigMap", err);
+	if (asb_object_step(&sandbox->config, sandbox->http, &made, err) < 0) {
+		if (err->http != 409)
+			return explain(sandbox, "the sandbox's ConfigMap", err);
+		made = recover(sandbox, &sandbox->config, "configmap", err);
+	}
+	cJSON_Delete(made);
+	return asb_failed(err) ? -1 : 0;
 }
 
 int asb_sandbox_step_creation(struct asb_sandbox *sandbox, struct asb_error *err)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/sandbox_internal.h"
 
 #define SETTLE_MS 3000
@@ -31,33 +30,20 @@ static int keep(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
-/*
- * We never saw an answer to the Sandbox's POST, and the user gave the name: there may be a Sandbox
- * of somebody else under it. Ours carries this run's instance label. One look may come too early;
- * a second one a moment later finds what the server was still working on.
- */
+/* We don't know whether the Sandbox under our name is ours. A name that we drew is nobody else's;
+ * one that the user gave may be. */
 static void identify(struct asb_sandbox *sandbox)
 {
 	struct asb_object *object = &sandbox->sandbox;
+	cJSON *found = NULL;
 
-	for (int look = 0; look < 2; look++) {
-		struct asb_error failure = ASB_ERROR_INIT;
-		ASB_JSON found = asb_api_get(sandbox->http, object->path, &failure);
-		const char *instance = asb_labels_instance(found);
-
-		if (found != NULL) {
-			bool ours = instance != NULL && strcmp(instance, sandbox->instance) == 0;
-
-			free(object->uid);
-			object->uid = asb_strdup(asb_json_string(found, "metadata/uid"));
-			object->state = ours ? ASB_OBJECT_PRESENT : ASB_OBJECT_NONE;
-			return;
-		}
-		if (failure.http != 404)
-			return; /* stays UNKNOWN: by name, then */
-		asb_object_pause(sandbox->http, 300);
-	}
-	object->state = ASB_OBJECT_NONE;
+	if (object->state != ASB_OBJECT_CONFLICT && object->state != ASB_OBJECT_UNKNOWN)
+		return;
+	if (sandbox->options.name == NULL)
+		object->state = ASB_OBJECT_UNKNOWN;
+	else
+		asb_object_identify(object, sandbox->http, sandbox->instance, &found);
+	cJSON_Delete(found);
 }
 
 static void settle(struct asb_sandbox *sandbox)
@@ -66,8 +52,7 @@ static void settle(struct asb_sandbox *sandbox)
 	asb_object_settle(&sandbox->sandbox, sandbox->http, SETTLE_MS);
 	asb_object_settle(&sandbox->shim, sandbox->http, SETTLE_MS);
 	asb_object_settle(&sandbox->config, sandbox->http, SETTLE_MS);
-	if (sandbox->sandbox.state == ASB_OBJECT_UNKNOWN && sandbox->options.name != NULL)
-		identify(sandbox);
+	identify(sandbox);
 	/* It carries the Sandbox's UID, so that garbage collection takes it if we may not, or can't
 	 * be sure that it is ours. */
 	if (!asb_rights_allow(&sandbox->rights, ASB_RIGHT_CONFIGMAP_DELETE) ||

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/sandbox/labels.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 #define DELETE_TIMEOUT_MS 10000
@@ -47,9 +48,12 @@ int asb_object_post(struct asb_object *object, struct asb_http *http, const cJSO
 }
 
 /* What a failed POST says about the object: a server that answers 4xx has not made it; one that
- * doesn't answer, or stumbles (5xx), may have. */
+ * doesn't answer, or stumbles (5xx), may have. 409: somebody has, perhaps we: a request whose
+ * connection died is sent once more by libcurl. */
 static enum asb_object_state state_after_failure(int status)
 {
+	if (status == 409)
+		return ASB_OBJECT_CONFLICT;
 	return status >= 400 && status < 500 ? ASB_OBJECT_NONE : ASB_OBJECT_UNKNOWN;
 }
 
@@ -134,6 +138,34 @@ void asb_object_settle(struct asb_object *object, struct asb_http *http, int tim
 	}
 	if (object->state == ASB_OBJECT_SENT) /* 429: not made, and not to be sent again */
 		object->state = ASB_OBJECT_NONE;
+}
+
+bool asb_object_identify(struct asb_object *object, struct asb_http *http, const char *instance,
+			 cJSON **found)
+{
+	/* What was given up may still be in the server's hands: a second look finds it. */
+	int looks = object->state == ASB_OBJECT_CONFLICT ? 1 : 2;
+
+	*found = NULL;
+	while (*found == NULL && looks-- > 0) {
+		struct asb_error failure = ASB_ERROR_INIT;
+
+		*found = asb_api_get(http, object->path, &failure);
+		if (*found == NULL && failure.http != 404)
+			return false; /* nobody can tell: the state stays */
+		if (*found == NULL && looks > 0)
+			asb_object_pause(http, PAUSE_MS);
+	}
+	if (asb_labels_instance(*found) != NULL &&
+	    strcmp(asb_labels_instance(*found), instance) == 0) {
+		object->state = ASB_OBJECT_PRESENT;
+		object->uid = asb_strdup(asb_json_string(*found, "metadata/uid"));
+		return true;
+	}
+	object->state = ASB_OBJECT_NONE;
+	cJSON_Delete(*found);
+	*found = NULL;
+	return false;
 }
 
 static bool to_be_deleted(const struct asb_object *object)

@@ -4,7 +4,8 @@
  *
  * What counts is that nothing stays behind that might have been made: a POST whose answer was never
  * seen leaves UNKNOWN, and such an object is deleted as if it existed. Nothing that somebody else
- * made is deleted: 409 leaves NONE, and where the UID is known it is a precondition.
+ * made is deleted: where the UID is known it is a precondition, and 409 leaves CONFLICT, which is
+ * not deleted before asb_object_identify has found our label on it.
  */
 #ifndef ASB_OBJECT_H
 #define ASB_OBJECT_H
@@ -12,9 +13,10 @@
 #include "plugin/kube/api.h"
 
 enum asb_object_state {
-	ASB_OBJECT_NONE,    /* not sent, or refused for sure */
-	ASB_OBJECT_SENT,    /* the POST is under way, or waits to be sent again */
-	ASB_OBJECT_UNKNOWN, /* sent, but nobody told us what became of it */
+	ASB_OBJECT_NONE,     /* not sent, or refused for sure */
+	ASB_OBJECT_SENT,     /* the POST is under way, or waits to be sent again */
+	ASB_OBJECT_UNKNOWN,  /* sent, but nobody told us what became of it */
+	ASB_OBJECT_CONFLICT, /* there is one of that name: somebody else's, or ours */
 	ASB_OBJECT_PRESENT,
 	ASB_OBJECT_GONE, /* deleted */
 };
@@ -52,6 +54,14 @@ int asb_object_timeout(const struct asb_object *object);
 /* Waits at most timeout_ms for the answer to a POST under way, then gives the request up.
  * Afterwards the state is not SENT. */
 void asb_object_settle(struct asb_object *object, struct asb_http *http, int timeout_ms);
+
+/*
+ * Looks whether the object under that name is ours: carries the instance label of this run
+ * (labels.h). True: it is, the state is PRESENT and *found (owned by the caller) is the object.
+ * Else the state is NONE, or what it was when the question could not be answered.
+ */
+bool asb_object_identify(struct asb_object *object, struct asb_http *http, const char *instance,
+			 cJSON **found);
 
 /* Deletes those of the objects that are PRESENT or UNKNOWN, at once; tries again what fails for a
  * moment. Gone already is success. -1 with the error of the first that could not be deleted. */
