@@ -2,6 +2,7 @@
 #include "shim/conn.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "shim/job.h"
 #include "shim/limits.h"
@@ -195,10 +196,9 @@ void asb_conn_send(struct asb_conn *conn)
 		if (asb_out_is_empty(&conn->out))
 			fill(conn);
 		if (asb_out_is_empty(&conn->out)) {
-			if (conn->state == ASB_CONN_CLOSING)
-				asb_conn_drop(conn);
-			else
-				asb_watch_want(&conn->watch, POLLIN);
+			if (conn->state == ASB_CONN_CLOSING && !conn->shut)
+				conn->shut = shutdown(conn->watch.fd, SHUT_WR) == 0;
+			asb_watch_want(&conn->watch, POLLIN);
 			return;
 		}
 		if (asb_out_write(&conn->out, conn->watch.fd) < 0) {
@@ -209,7 +209,5 @@ void asb_conn_send(struct asb_conn *conn)
 			break;
 	}
 	/* More is there: either the socket is full or the others come first. */
-	asb_watch_want(&conn->watch, conn->state == ASB_CONN_CLOSING || !asb_conn_can_reply(conn)
-					     ? POLLOUT
-					     : POLLIN | POLLOUT);
+	asb_watch_want(&conn->watch, asb_conn_can_reply(conn) ? POLLIN | POLLOUT : POLLOUT);
 }

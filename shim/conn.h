@@ -24,7 +24,7 @@ enum asb_conn_state {
 	ASB_CONN_FREE,
 	ASB_CONN_NEW,	  /* HELLO has not come yet */
 	ASB_CONN_OPEN,	  /* has a session */
-	ASB_CONN_CLOSING, /* sends what it has, hears nothing, then closes */
+	ASB_CONN_CLOSING, /* sends what it has, handles nothing, waits for the client to close */
 };
 
 struct asb_conn {
@@ -41,7 +41,8 @@ struct asb_conn {
 	size_t spec_length;
 	uint32_t spec_channel; /* 0: none is */
 	bool spec_too_large;
-	int turn; /* whose data goes first next time */
+	bool shut; /* closing, and everything was sent */
+	int turn;  /* whose data goes first next time */
 };
 
 #define ASB_CONN_IN (2 * ASB_FRAME_MAX)
@@ -70,7 +71,10 @@ void asb_conn_reply(struct asb_conn *conn, uint8_t type, uint32_t channel, const
 /* Queues ERROR and closes after it; the session begins its lease. `text` is for people. */
 void asb_conn_error(struct asb_conn *conn, uint16_t code, const char *text);
 
-/* Closes after what is queued. */
+/*
+ * Closes after what is queued: the client is told that no more comes and is waited for, a few
+ * seconds, since a `connect` that dies with PID 1 could not pass the last frame on.
+ */
 void asb_conn_finish(struct asb_conn *conn);
 
 /* The description that was coming in is done with. */

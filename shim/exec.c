@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,6 +44,17 @@ static int goes_on(int error)
 	       error == ESTALE || error == ENODEV || error == ETIMEDOUT;
 }
 
+/*
+ * EACCES may mean the file or a directory on the way to it. For a shell's user a directory of PATH
+ * that can't be searched holds nothing, nor is a directory of that name a program.
+ */
+static int is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Returns the errno that says most: that the program was found but may not be executed wins over
  * not found. */
 static int search(const char *file, char **argv, char **envp)
@@ -62,7 +74,7 @@ static int search(const char *file, char **argv, char **envp)
 			(void)execve(full, argv, envp);
 			if (!goes_on(errno))
 				return errno;
-			if (errno == EACCES)
+			if (errno == EACCES && is_file(full))
 				error = EACCES;
 		}
 		if (dir[n] == '\0')

@@ -135,12 +135,21 @@ static void timeout_fired(struct asb_timer *timer)
 	asb_tree_end(job->tree);
 }
 
+/* A full ring is not silence: the client has to take something first. */
+static bool is_held(const struct asb_job *job)
+{
+	return (asb_watch_is_open(&job->out.watch) && job->out.full) ||
+	       (asb_watch_is_open(&job->err.watch) && job->err.full);
+}
+
 static void quiet_fired(struct asb_timer *timer)
 {
 	struct asb_job *job = timer->owner;
 	int64_t last = job->out.active > job->err.active ? job->out.active : job->err.active;
 	int64_t silent_ms = (asb_now() - last) / 1000000;
 
+	if (is_held(job))
+		return;
 	if (silent_ms < ASB_DRAIN_MS) {
 		asb_timer_arm(timer, (uint64_t)(ASB_DRAIN_MS - silent_ms));
 		return;
@@ -247,11 +256,8 @@ static bool tree_is_settled(const struct asb_job *job)
 static void wait_for_silence(struct asb_job *job)
 {
 	bool open = asb_watch_is_open(&job->out.watch) || asb_watch_is_open(&job->err.watch);
-	bool held = (asb_watch_is_open(&job->out.watch) && job->out.full) ||
-		    (asb_watch_is_open(&job->err.watch) && job->err.full);
 
-	/* A full ring is not silence: the client has to take something first. */
-	if (open && !held && !job->quiet.armed)
+	if (open && !is_held(job) && !job->quiet.armed)
 		asb_timer_arm(&job->quiet, ASB_DRAIN_MS);
 	if (open || !tree_is_settled(job))
 		return;

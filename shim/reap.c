@@ -2,6 +2,7 @@
 #include "shim/reap.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,24 +47,47 @@ void asb_report_verdict(struct asb_report *out, int status, const struct rusage 
 				   .maxrss_kib = (uint64_t)usage->ru_maxrss};
 }
 
+/* waitid(2) with the usage that the kernel gives and libc hides. Leaves the dead child for another
+ * to reap. */
+static int peek(siginfo_t *info, struct rusage *usage)
+{
+	long rc;
+
+	do {
+		rc = syscall(SYS_waitid, P_ALL, 0, info, WEXITED | WNOWAIT, usage);
+	} while (rc < 0 && errno == EINTR);
+	return (int)rc;
+}
+
+static int status_of(const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return (info->si_status & 0xff) << 8;
+	return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
 _Noreturn void asb_reap_keep(int report, pid_t command, int64_t started_ns)
 {
 	for (;;) {
+		siginfo_t info;
 		struct rusage usage;
-		struct asb_report verdict;
-		int status;
-		pid_t pid = wait4(-1, &status, 0, &usage);
 
-		if (pid < 0 && errno == EINTR)
-			continue;
-		if (pid < 0)
+		if (peek(&info, &usage) < 0)
 			_exit(0);
-		if (pid != command)
-			continue;
-		asb_report_verdict(&verdict, status, &usage);
-		verdict.duration_ns = (uint64_t)(asb_now() - started_ns);
-		(void)!write(report, &verdict, sizeof(verdict));
-		(void)close(report);
-		command = -1;
+		/*
+		 * Reported before it is reaped: a command that kills its keeper and leaves would
+		 * otherwise take the status with it, for a process with SIGKILL pending can still
+		 * reap but no longer tell.
+		 */
+		if (info.si_pid == command) {
+			struct asb_report verdict;
+
+			asb_report_verdict(&verdict, status_of(&info), &usage);
+			verdict.duration_ns = (uint64_t)(asb_now() - started_ns);
+			(void)!write(report, &verdict, sizeof(verdict));
+			(void)close(report);
+			command = -1;
+		}
+		(void)waitpid(info.si_pid, NULL, 0);
 	}
 }

@@ -43,38 +43,27 @@ static bool handle_frames(struct asb_conn *conn)
 	return at > 0;
 }
 
-static void read_more(struct asb_conn *conn)
+static void conn_ready(struct asb_watch *watch, short events)
 {
+	struct asb_conn *conn = watch->owner;
 	size_t room = ASB_CONN_IN - conn->in_length;
 	ssize_t n;
 
-	if (room == 0)
+	if ((events & (POLLIN | POLLERR | POLLHUP)) == 0 || room == 0)
 		return;
-	n = read(conn->watch.fd, conn->in + conn->in_length, room);
+	n = read(watch->fd, conn->in + conn->in_length, room);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		asb_conn_drop(conn);
 		return;
 	}
+	/* What comes before the client has seen that we are closing is dropped. */
+	if (conn->state == ASB_CONN_CLOSING)
+		return;
 	conn->in_length += (size_t)n;
 	conn->heard_ns = asb_now();
 	(void)handle_frames(conn);
-}
-
-static void conn_ready(struct asb_watch *watch, short events)
-{
-	struct asb_conn *conn = watch->owner;
-
-	if (conn->state == ASB_CONN_CLOSING) {
-		/* What still comes is not read; a hang-up means that nobody waits for our last
-		 * frame. */
-		if ((events & (POLLERR | POLLHUP)) != 0)
-			asb_conn_drop(conn);
-		return;
-	}
-	if ((events & (POLLIN | POLLERR | POLLHUP)) != 0)
-		read_more(conn);
 }
 
 static void accept_one(struct asb_watch *watch, short events)

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE 1
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define KEEP (1u << 20) /* bytes of an output that are kept for looking at */
+#define CREDIT_EVERY 65536u
+
+void client_connect(struct client *c, const struct sandbox *box)
+{
+	int in[2];
+	int out[2];
+
+	memset(c, 0, sizeof(*c));
+	c->next_channel = 1;
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	c->pid = sandbox_exec(box, shim_path(), "connect", in[0], out[1], box->diagnostics);
+	(void)close(in[0]);
+	(void)close(out[1]);
+	c->to = in[1];
+	c->from = out[0];
+}
+
+void client_hello(struct client *c, uint32_t lease_ms, unsigned version)
+{
+	static unsigned counter;
+	uint8_t id[ASB_ID_LEN] = {0};
+	uint8_t bytes[128];
+	size_t n = 4;
+
+	asb_put32(id, (uint32_t)getpid());
+	asb_put32(id + 4, ++counter);
+	memcpy(bytes, ASB_HELLO_MAGIC, 4);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MIN, 2, version);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MAX, 2, version);
+	asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_SESSION, id, sizeof(id));
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_LEASE_MS, 4, lease_ms);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, 999, 4, 0);
+	client_send(c, ASB_HELLO, 0, 0, bytes, n);
+}
+
+void client_open(struct client *c, const struct sandbox *box, uint32_t lease_ms)
+{
+	client_connect(c, box);
+	client_hello(c, lease_ms, ASB_PROTOCOL_VERSION);
+	client_until(c, &c->hello);
+}
+
+static void reap(struct client *c)
+{
+	long long end = now_ms() + 5000;
+
+	while (c->pid > 0) {
+		if (waitpid(c->pid, NULL, WNOHANG) == c->pid) {
+			c->pid = 0;
+		} else if (now_ms() > end) {
+			(void)kill(c->pid, SIGKILL);
+			(void)waitpid(c->pid, NULL, 0);
+			c->pid = 0;
+		} else {
+			pause_briefly();
+		}
+	}
+}
+
+void client_close(struct client *c)
+{
+	if (c->to >= 0)
+		(void)close(c->to);
+	(void)close(c->from);
+	reap(c);
+	for (int i = 0; i < c->job_count; i++) {
+		free(c->jobs[i]->output[0].bytes);
+		free(c->jobs[i]->output[1].bytes);
+		free(c->jobs[i]);
+	}
+	c->job_count = 0;
+}
+
+void client_kill(struct client *c)
+{
+	/* Both pipes are broken at once, as when an exec stream breaks. */
+	client_close(c);
+}
+
+void client_send_raw(struct client *c, const void *bytes, size_t n)
+{
+	const char *at = bytes;
+
+	while (n > 0) {
+		ssize_t done = write(c->to, at, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return; /* the connection is closed, which the test sees elsewhere */
+		at += done;
+		n -= (size_t)done;
+	}
+}
+
+void client_send(struct client *c, uint8_t type, uint8_t flags, uint32_t channel,
+		 const void *payload, size_t n)
+{
+	uint8_t bytes[ASB_FRAME_MAX];
+
+	assert_true(n <= ASB_FRAME_PAYLOAD);
+	asb_frame_header(bytes, type, flags, channel, (uint16_t)n);
+	if (n > 0)
+		memcpy(bytes + ASB_FRAME_HEADER, payload, n);
+	client_send_raw(c, bytes, ASB_FRAME_HEADER + n);
+}
+
+static struct job *find(struct client *c, uint32_t channel)
+{
+	for (int i = 0; i < c->job_count; i++) {
+		if (c->jobs[i]->channel == channel)
+			return c->jobs[i];
+	}
+	return NULL;
+}
+
+static void parse_record(struct record *r, const struct asb_frame *frame)
+{
+	struct asb_attr a;
+	size_t at = 0;
+
+	memset(r, 0, sizeof(*r));
+	r->present = true;
+	r->code = -1;
+	while (asb_attr_next(frame->payload, frame->length, &at, &a) == 1) {
+		uint64_t v = asb_attr_uint(&a, 0);
+
+		switch (a.tag) {
+		case ASB_EXIT_CODE:
+			r->code = (int)v;
+			break;
+		case ASB_EXIT_SIGNAL:
+			snprintf(r->signal, sizeof(r->signal), "%.*s", (int)a.length,
+				 (const char *)a.value);
+			break;
+		case ASB_EXIT_SIGNO:
+			r->signo = (int)v;
+			break;
+		case ASB_EXIT_TIMED_OUT:
+			r->timed_out = v != 0;
+			break;
+		case ASB_EXIT_OOM:
+			r->oom = v != 0;
+			break;
+		case ASB_EXIT_SHUTDOWN:
+			r->shutdown = v != 0;
+			break;
+		case ASB_EXIT_STDOUT_BYTES:
+			r->stdout_bytes = v;
+			break;
+		case ASB_EXIT_STDERR_BYTES:
+			r->stderr_bytes = v;
+			break;
+		case ASB_EXIT_STDOUT_XXH64:
+			r->stdout_sum = v;
+			break;
+		case ASB_EXIT_STDERR_XXH64:
+			r->stderr_sum = v;
+			break;
+		case ASB_EXIT_STDIN_BYTES:
+			r->stdin_bytes = v;
+			break;
+		case ASB_EXIT_DURATION_NS:
+			r->duration_ns = v;
+			break;
+		case ASB_EXIT_USER_US:
+			r->user_us = v;
+			break;
+		case ASB_EXIT_SYSTEM_US:
+			r->system_us = v;
+			break;
+		case ASB_EXIT_MAXRSS_KIB:
+			r->maxrss_kib = v;
+			break;
+		default:
+			fail_msg("unknown attribute %u in an exit record", a.tag);
+		}
+	}
+	assert_int_equal(at, frame->length);
+}
+
+static void give_credit(struct client *c, struct job *job, int which)
+{
+	struct received *o = &job->output[which];
+	uint8_t payload[16];
+
+	/* Often enough for the smallest ring, however large the window. */
+	if (o->window == 0 || (o->total - o->told < CREDIT_EVERY && o->limit > o->total))
+		return;
+	o->told = o->total;
+	o->limit = o->total + o->window;
+	asb_put64(payload, o->total);
+	asb_put64(payload + 8, o->limit);
+	client_send(c, ASB_CREDIT, (uint8_t)(which + 1), job->channel, payload, sizeof(payload));
+}
+
+static void take_data(struct client *c, struct job *job, const struct asb_frame *frame)
+{
+	int which = frame->flags - 1;
+	struct received *o = &job->output[which];
+	size_t n = frame->length - ASB_DATA_HEADER;
+	size_t room = KEEP - o->kept;
+
+	assert_true(which == 0 || which == 1);
+	assert_true(frame->length > ASB_DATA_HEADER);
+	assert_true(job->started);
+	assert_false(o->ended);
+	assert_false(job->record.present);
+	assert_true(asb_get64(frame->payload) == o->total);
+	assert_true(o->total + n <= o->limit);
+	if (n < room)
+		room = n;
+	memcpy(o->bytes + o->kept, frame->payload + ASB_DATA_HEADER, room);
+	o->kept += room;
+	o->bytes[o->kept] = '\0';
+	o->total += n;
+	give_credit(c, job, which);
+}
+
+static void take_job_frame(struct client *c, struct job *job, const struct asb_frame *frame)
+{
+	switch (frame->type) {
+	case ASB_STARTED:
+		assert_int_equal(frame->length, 4);
+		job->started = true;
+		job->starts++;
+		job->pid = asb_get32(frame->payload);
+		break;
+	case ASB_FAILED:
+		job->failed = asb_get16(frame->payload);
+		job->failed_errno = (int)asb_get32(frame->payload + 2);
+		snprintf(job->failed_text, sizeof(job->failed_text), "%.*s", frame->length - 6,
+			 (const char *)frame->payload + 6);
+		break;
+	case ASB_DATA:
+		take_data(c, job, frame);
+		break;
+	case ASB_EOF:
+		assert_false(job->output[frame->flags - 1].ended);
+		job->output[frame->flags - 1].ended = true;
+		break;
+	case ASB_CREDIT:
+		assert_int_equal(frame->flags, ASB_STDIN);
+		job->stdin_consumed = asb_get64(frame->payload);
+		job->stdin_limit = asb_get64(frame->payload + 8);
+		break;
+	case ASB_STOP:
+		job->stdin_stopped = true;
+		break;
+	case ASB_EXIT:
+		assert_true(job->output[0].ended && job->output[1].ended);
+		parse_record(&job->record, frame);
+		job->exits++;
+		if (!c->no_ack)
+			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
+		break;
+	default:
+		fail_msg("unexpected frame type 0x%02x", frame->type);
+	}
+}
+
+static void take_hello(struct client *c, const struct asb_frame *frame)
+{
+	struct asb_attr a;
+	size_t at = 4;
+
+	assert_memory_equal(frame->payload, ASB_HELLO_MAGIC, 4);
+	while (asb_attr_next(frame->payload, frame->length, &at, &a) == 1) {
+		if (a.tag == ASB_HELLO_VERSION)
+			assert_true(asb_attr_uint(&a, 0) == ASB_PROTOCOL_VERSION);
+		if (a.tag == ASB_HELLO_INSTANCE && a.length == ASB_ID_LEN)
+			memcpy(c->instance, a.value, ASB_ID_LEN);
+	}
+	assert_false(c->hello);
+	c->hello = true;
+}
+
+static void take_frame(struct client *c, const struct asb_frame *frame)
+{
+	struct job *job = find(c, frame->channel);
+
+	assert_false(c->bye);
+	if (frame->type == ASB_UNKNOWN) {
+		c->unknown = frame->payload[0];
+	} else if (frame->channel != 0) {
+		assert_non_null(job);
+		take_job_frame(c, job, frame);
+	} else if (frame->type == ASB_HELLO) {
+		take_hello(c, frame);
+	} else if (frame->type == ASB_PONG) {
+		c->pongs++;
+	} else if (frame->type == ASB_ERROR) {
+		c->error = asb_get16(frame->payload);
+	} else if (frame->type == ASB_BYE) {
+		c->bye = true;
+	} else {
+		fail_msg("unexpected frame type 0x%02x on channel 0", frame->type);
+	}
+}
+
+bool client_step(struct client *c, int ms)
+{
+	struct asb_frame frame;
+	struct pollfd ready = {.fd = c->from, .events = POLLIN};
+	int taken = asb_frame_decode(c->bytes + c->at, c->length - c->at, &frame);
+
+	assert_true(taken >= 0);
+	while (taken == 0) {
+		ssize_t n;
+
+		memmove(c->bytes, c->bytes + c->at, c->length - c->at);
+		c->length -= c->at;
+		c->at = 0;
+		if (c->closed || poll(&ready, 1, ms) <= 0)
+			return false;
+		n = read(c->from, c->bytes + c->length, sizeof(c->bytes) - c->length);
+		if (n <= 0) {
+			c->closed = true;
+			return false;
+		}
+		c->length += (size_t)n;
+		taken = asb_frame_decode(c->bytes, c->length, &frame);
+		assert_true(taken >= 0);
+	}
+	c->at += (size_t)taken;
+	take_frame(c, &frame);
+	return true;
+}
+
+void client_until(struct client *c, const bool *flag)
+{
+	long long end = now_ms() + WAIT_MS;
+
+	while (!*flag) {
+		if (!client_step(c, 200) && (c->closed || now_ms() > end))
+			fail_msg("nothing came (closed %d, error %d)", c->closed, c->error);
+	}
+}
+
+void client_ping(struct client *c)
+{
+	int want = c->pongs + 1;
+	long long end = now_ms() + WAIT_MS;
+
+	client_send(c, ASB_PING, 0, 0, "sync", 4);
+	while (c->pongs < want) {
+		assert_true(client_step(c, 200) || (!c->closed && now_ms() < end));
+	}
+}
+
+void client_until_closed(struct client *c)
+{
+	long long end = now_ms() + WAIT_MS;
+
+	while (!c->closed) {
+		(void)client_step(c, 200);
+		assert_true(now_ms() < end);
+	}
+}
+
+struct description *describe(void)
+{
+	static struct description d;
+
+	d.length = 0;
+	return &d;
+}
+
+void describe_text(struct description *d, unsigned tag, const char *text)
+{
+	assert_int_equal(asb_attr_put(d->bytes, sizeof(d->bytes), &d->length, (uint16_t)tag, text,
+				      (uint32_t)strlen(text)),
+			 0);
+}
+
+void describe_arg(struct description *d, const char *arg)
+{
+	describe_text(d, ASB_SPEC_ARG, arg);
+}
+
+void describe_number(struct description *d, unsigned tag, unsigned width, uint64_t value)
+{
+	assert_int_equal(asb_attr_put_uint(d->bytes, sizeof(d->bytes), &d->length, (uint16_t)tag,
+					   width, value),
+			 0);
+}
+
+static void send_description(struct client *c, const struct description *d, uint32_t channel,
+			     const uint8_t id[ASB_ID_LEN])
+{
+	uint8_t start[ASB_ID_LEN + 4];
+
+	for (size_t at = 0; at < d->length; at += ASB_FRAME_PAYLOAD) {
+		size_t left = d->length - at;
+
+		client_send(c, ASB_SPEC, 0, channel, d->bytes + at,
+			    left < ASB_FRAME_PAYLOAD ? left : ASB_FRAME_PAYLOAD);
+	}
+	memcpy(start, id, ASB_ID_LEN);
+	asb_put32(start + ASB_ID_LEN, (uint32_t)d->length);
+	client_send(c, ASB_START, 0, channel, start, sizeof(start));
+}
+
+static void make_id(uint8_t id[ASB_ID_LEN], const struct client *c, uint32_t channel)
+{
+	memset(id, 0x5a, ASB_ID_LEN);
+	asb_put32(id, channel);
+	asb_put32(id + 4, (uint32_t)c->pid);
+}
+
+struct job *job_start(struct client *c, const struct description *d)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	uint8_t id[ASB_ID_LEN];
+
+	assert_non_null(job);
+	assert_true(c->job_count < CLIENT_JOBS);
+	c->jobs[c->job_count++] = job;
+	job->channel = c->next_channel++;
+	job->stdin_limit = ASB_STDIN_LIMIT;
+	for (int i = 0; i < 2; i++) {
+		job->output[i].bytes = malloc(KEEP + 1);
+		assert_non_null(job->output[i].bytes);
+		job->output[i].bytes[0] = '\0';
+		job->output[i].limit = ASB_OUTPUT_LIMIT;
+		job->output[i].window = 1 << 20;
+	}
+	make_id(id, c, job->channel);
+	send_description(c, d, job->channel, id);
+	return job;
+}
+
+void job_start_again(struct client *c, const struct job *job, uint32_t channel,
+		     const struct description *d)
+{
+	uint8_t id[ASB_ID_LEN];
+
+	make_id(id, c, job->channel);
+	send_description(c, d, channel, id);
+}
+
+struct job *job_line(struct client *c, const char *line)
+{
+	struct description *d = describe();
+
+	describe_text(d, ASB_SPEC_LINE, line);
+	return job_start(c, d);
+}
+
+void job_wait(struct client *c, struct job *job)
+{
+	long long end = now_ms() + 6 * WAIT_MS;
+
+	while (!job->record.present && job->failed == 0) {
+		if (!client_step(c, 200) && c->closed)
+			fail_msg("the connection ended before the record (error %d)", c->error);
+		if (now_ms() > end)
+			fail_msg("no exit record came");
+	}
+}
+
+void job_signal(struct client *c, const struct job *job, const char *name)
+{
+	client_send(c, ASB_SIGNAL, 0, job->channel, name, strlen(name));
+}
+
+void job_credit(struct client *c, struct job *job, int which, uint64_t window)
+{
+	job->output[which].window = window;
+	give_credit(c, job, which);
+}
+
+size_t job_write(struct client *c, struct job *job, const void *bytes, size_t n)
+{
+	uint8_t payload[ASB_FRAME_PAYLOAD];
+
+	if (n > job->stdin_limit - job->stdin_sent)
+		n = (size_t)(job->stdin_limit - job->stdin_sent);
+	if (n > ASB_DATA_MAX)
+		n = ASB_DATA_MAX;
+	if (n == 0)
+		return 0;
+	asb_put64(payload, job->stdin_sent);
+	memcpy(payload + ASB_DATA_HEADER, bytes, n);
+	client_send(c, ASB_DATA, ASB_STDIN, job->channel, payload, ASB_DATA_HEADER + n);
+	job->stdin_sent += n;
+	return n;
+}
+
+void job_close_stdin(struct client *c, struct job *job)
+{
+	uint8_t payload[8];
+
+	asb_put64(payload, job->stdin_sent);
+	client_send(c, ASB_EOF, ASB_STDIN, job->channel, payload, sizeof(payload));
+}
+
+struct job *run_line(struct client *c, const char *line)
+{
+	struct job *job = job_line(c, line);
+
+	job_wait(c, job);
+	return job;
+}
+
+const char *run_text(struct client *c, const char *line)
+{
+	struct job *job = run_line(c, line);
+
+	assert_int_equal(job->failed, 0);
+	assert_int_equal(job->record.code, 0);
+	return job->output[0].bytes;
+}
