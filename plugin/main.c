@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	globals.context.program = program;
 	status = run_program(&globals, argc, argv, &err);
 	if (status < 0 && err.status == ASB_STATUS_USAGE && err.hint[0] == '\0')
-		asb_hint(&err, "%s --help", program);
+		asb_hint(&err, "see: %s --help", program);
 	if (asb_failed(&err)) {
 		asb_error_print(&err);
 		status = status < 0 ? err.status : status;

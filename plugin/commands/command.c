@@ -87,7 +87,7 @@ int asb_command_invoke(const struct asb_context *context, const struct asb_comma
 		status = *help ? print_help(context, command)
 			       : command->run(context, values, &operands, err);
 	if (status < 0 && err->status == ASB_STATUS_USAGE && err->hint[0] == '\0')
-		asb_hint(err, "%s %s --help", context->program, command->name);
+		asb_hint(err, "see: %s %s --help", context->program, command->name);
 	asb_operands_release(&operands);
 	release_values(table, values);
 	free(table);

@@ -38,8 +38,9 @@ void asb_connection_close(struct asb_connection *connection)
 }
 
 /*
- * The API server says that the pod is running before the kubelet lets anybody in, and the other way
- * round. The texts are those of the kubelet, containerd and CRI-O.
+ * The API server may say that the container runs before the kubelet lets anybody in. A refusal
+ * before the upgrade is a 5xx without words, or a 404 for a pod not yet known everywhere; one
+ * behind it has a text of the kubelet, containerd or CRI-O.
  */
 bool asb_connection_too_early(const struct asb_error *err)
 {
@@ -58,6 +59,8 @@ bool asb_connection_too_early(const struct asb_error *err)
 	};
 	size_t i;
 
+	if (err->http >= 500 || err->http == 404)
+		return true;
 	for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		if (strstr(err->message, texts[i]) != NULL)
 			return true;

@@ -170,6 +170,7 @@ int asb_run_converse(struct asb_run *run, struct asb_error *err)
 			break;
 		if (tries >= MOST_TRIES || asb_poll_timeout(run->give_up_ms) == 0)
 			return asb_wrap(err, "the sandbox runs, but lets nobody in");
+		asb_error_clear(err);
 		if (pause_for(run, pause, err) != 0)
 			return -1;
 		pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2;

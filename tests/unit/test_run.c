@@ -339,7 +339,12 @@ static void test_too_early(void **state)
 	assert_true(asb_connection_too_early(&err));
 	asb_fail(&err, "container is in CONTAINER_CREATED state");
 	assert_true(asb_connection_too_early(&err));
+	asb_fail(&err, "the server refused the stream with HTTP status 500");
+	assert_false(asb_connection_too_early(&err));
+	err.http = 500;
+	assert_true(asb_connection_too_early(&err));
 	asb_fail(&err, "pods \"x\" is forbidden: cannot create resource \"pods/exec\"");
+	err.http = 403;
 	assert_false(asb_connection_too_early(&err));
 }
 
