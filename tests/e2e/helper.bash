@@ -79,7 +79,9 @@ background() { # background ARG...: the plugin itself with the user's kubeconfig
   # a shell's background job ignores SIGINT; a user's does not
   KUBECONFIG=${KUBECONFIG_OF:-$USER_KUBECONFIG} env --default-signal=INT,QUIT kubectl-agentsandbox "$@" &
   plugin=$!
+  within 10 started $plugin
 }
+started() { grep -q '^kubectl-agentsan' "/proc/$1/comm" 2>/dev/null || ended "$1"; }
 ends_with() { # ends_with CODE SECONDS: the plugin in the background ends with that status
   local code=0
   within "$2" ended $plugin || { echo "still running after $2 s"; kill -KILL $plugin; return 1; }
