@@ -9,6 +9,7 @@
 #define NO_CONTROLLER_MS 10000
 
 #define TERMINAL ASB_VERDICT_TERMINAL, 0
+#define SOON_TERMINAL ASB_VERDICT_PENDING, 2000
 #define PENDING ASB_VERDICT_PENDING, 0
 
 /* Ready=False reasons that settle it (controllers/sandbox_controller.go). PodFailed and
@@ -20,8 +21,8 @@ static const struct asb_rule sandbox_rules[] = {
 	 "kubectl -n {namespace} get pods shows them"},
 	{"SandboxSuspended", NULL, "suspended", TERMINAL,
 	 "sandbox \"{name}\" was suspended by somebody", NULL},
-	{"PodFailed", NULL, "pod-failed", TERMINAL, "the pod has failed", NULL},
-	{"PodSucceeded", NULL, "pod-succeeded", TERMINAL, "the pod has ended by itself", NULL},
+	{"PodFailed", NULL, "pod-failed", SOON_TERMINAL, "the pod has failed", NULL},
+	{"PodSucceeded", NULL, "pod-succeeded", SOON_TERMINAL, "the pod has ended by itself", NULL},
 	{NULL, NULL, NULL, PENDING, NULL, NULL},
 };
 

@@ -103,11 +103,10 @@ void asb_object_pause(struct asb_http *http, int ms)
 {
 	int64_t deadline = asb_monotonic_ms() + ms;
 	struct asb_error ignored = ASB_ERROR_INIT;
-	int left;
 
 	/* asb_http_poll comes back early when a transfer ends or a signal arrives. */
-	while ((left = asb_poll_timeout(deadline)) > 0) {
-		if (asb_http_poll(http, NULL, 0, left, &ignored) < 0)
+	while (asb_monotonic_ms() < deadline) {
+		if (asb_http_poll(http, NULL, 0, asb_poll_timeout(deadline), &ignored) < 0)
 			return;
 	}
 }

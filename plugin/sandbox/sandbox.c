@@ -237,12 +237,26 @@ static int step_running(struct asb_sandbox *sandbox, struct asb_error *err)
 	return -1;
 }
 
+/* A command that runs is not given up because nobody lets us look at its pod any more: what counts
+ * then is the exec stream. */
+static int step_observer(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	if (sandbox->blind || asb_observer_step(&sandbox->observer, err) == 0)
+		return 0;
+	if (sandbox->phase != ASB_SANDBOX_RUNNING)
+		return -1;
+	sandbox->blind = true;
+	asb_sandbox_notice(sandbox, "the sandbox can't be watched any more: %s", err->message);
+	asb_error_clear(err);
+	return 0;
+}
+
 int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	if (asb_sandbox_step_creation(sandbox, err) < 0)
 		return -1;
 	if (sandbox->leased) {
-		if (asb_observer_step(&sandbox->observer, err) < 0)
+		if (step_observer(sandbox, err) < 0)
 			return -1;
 		step_lease(sandbox);
 		if (sandbox->phase == ASB_SANDBOX_RUNNING)
@@ -255,27 +269,33 @@ int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
+/* The next moment at which time alone changes the verdict, -1: none. */
+static int64_t judgement_deadline(const struct asb_sandbox *sandbox)
+{
+	int64_t patience = patience_deadline(&sandbox->judgement);
+	int64_t ready = ready_deadline(sandbox);
+
+	if (sandbox->phase == ASB_SANDBOX_RUNNING)
+		return sandbox->failing_ms == 0 ? -1 : sandbox->failing_ms + STREAM_FIRST_MS;
+	if (patience < 0 || ready < 0)
+		return patience < 0 ? ready : patience;
+	return patience < ready ? patience : ready;
+}
+
 int asb_sandbox_timeout(const struct asb_sandbox *sandbox)
 {
-	int nearest = asb_nearer_timeout(asb_object_timeout(&sandbox->shim),
-					 asb_object_timeout(&sandbox->sandbox));
+	const struct asb_object *objects[] = {&sandbox->shim, &sandbox->sandbox, &sandbox->config};
+	int nearest = asb_poll_timeout(judgement_deadline(sandbox));
 
-	nearest = asb_nearer_timeout(nearest, asb_object_timeout(&sandbox->config));
-	if (sandbox->leased) {
-		nearest = asb_nearer_timeout(nearest, asb_observer_timeout(&sandbox->observer));
-		nearest = asb_nearer_timeout(
-			nearest, asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
-	}
-	if (sandbox->phase == ASB_SANDBOX_RUNNING) {
-		int64_t end = sandbox->failing_ms + STREAM_FIRST_MS;
-
-		return sandbox->failing_ms == 0
-			       ? nearest
-			       : asb_nearer_timeout(nearest, asb_poll_timeout(end));
-	}
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		nearest = asb_nearer_timeout(nearest, asb_object_timeout(objects[i]));
+	if (!sandbox->leased)
+		return nearest;
 	nearest = asb_nearer_timeout(nearest,
-				     asb_poll_timeout(patience_deadline(&sandbox->judgement)));
-	return asb_nearer_timeout(nearest, asb_poll_timeout(ready_deadline(sandbox)));
+				     asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
+	if (!sandbox->blind)
+		nearest = asb_nearer_timeout(nearest, asb_observer_timeout(&sandbox->observer));
+	return nearest;
 }
 
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox)

@@ -30,12 +30,13 @@ struct asb_sandbox_options {
 	const char *runtime_class;
 	const char *service_account; /* required */
 	const char *cpu, *memory;    /* limits (requests are smaller) */
-	const char *user;	     /* decimal uid, "image", NULL: 1001 */
+	const char *user;	     /* decimal uid; "image": the image's own, which must not be
+					root; NULL: 1001 */
 	int64_t ready_timeout_ms;
 	int64_t lease_ms;	/* time the sandbox outlives us when renewed */
 	int64_t run_timeout_ms; /* of the command, for the fixed lease where renewal isn't allowed;
 				   0: unknown */
-	bool keep;		/* not deleted at the end; the lease then is what remains */
+	bool keep;		/* not deleted at the end: the lease then is an hour */
 };
 
 enum asb_sandbox_phase {
@@ -43,8 +44,10 @@ enum asb_sandbox_phase {
 	ASB_SANDBOX_CREATING,	/* objects */
 	ASB_SANDBOX_SCHEDULING, /* waiting for a node */
 	ASB_SANDBOX_STARTING,	/* image, volumes, container */
-	ASB_SANDBOX_RUNNING,	/* the container runs: exec may be tried */
-	ASB_SANDBOX_GONE,	/* deleted */
+	/* The container runs: exec may be tried. The kubelet's event about it may be a second ahead
+	 * of the pod's status, and the shim some milliseconds behind. */
+	ASB_SANDBOX_RUNNING,
+	ASB_SANDBOX_GONE, /* deleted */
 };
 
 struct asb_sandbox;
@@ -60,12 +63,16 @@ struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
 				    const struct asb_sandbox_options *options,
 				    const struct asb_sandbox_hooks *hooks);
 
-/* Checks rights (in parallel, together with the shim ConfigMap and the API discovery), names what
- * is missing. Creates nothing. */
+/* Checks the options (usage errors), the rights and, in parallel with them, the shim ConfigMap and
+ * the API discovery; names what is missing. Creates nothing. */
 int asb_sandbox_prepare(struct asb_sandbox *sandbox, struct asb_error *err);
 
-/* Creates the shim ConfigMap when it is absent, the Sandbox and its ConfigMap, and starts watching.
- * After an error asb_sandbox_delete must still be called. */
+/*
+ * Starts creating the shim ConfigMap when it is absent, and the Sandbox; returns at once, so that
+ * the caller can be interrupted. asb_sandbox_step takes the answers, creates the sandbox's
+ * ConfigMap, starts watching, and fails when something is refused. After an error, of this or of a
+ * step, asb_sandbox_delete must still be called.
+ */
 int asb_sandbox_create(struct asb_sandbox *sandbox, struct asb_error *err);
 
 /* To be called after every asb_http_poll: takes watch events, renews the lease, finds failures. -1:
@@ -89,9 +96,11 @@ const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox);
 int asb_sandbox_post_mortem(struct asb_sandbox *sandbox, struct asb_error *err);
 
 /*
- * Deletes what was created; safe to call at any stage and twice. Returns as soon as the API server
- * has accepted it (garbage collection does the rest). With options.keep the Sandbox stays unless
- * `force`.
+ * Deletes what was created, or may have been; safe to call at any stage and twice. Returns as soon
+ * as the API server has accepted it (garbage collection does the rest); waits up to 3 s for the
+ * answer to a creation under way, and tries a deletion that fails a few times. With options.keep
+ * the Sandbox stays unless `force`. No other function but asb_sandbox_name and asb_sandbox_free
+ * makes sense afterwards.
  */
 int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 void asb_sandbox_free(struct asb_sandbox *sandbox);

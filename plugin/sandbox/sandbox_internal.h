@@ -32,6 +32,7 @@ struct asb_sandbox {
 	bool shim_present; /* its ConfigMap was seen and is ours */
 	struct asb_object shim, sandbox, config;
 	struct asb_observer observer;
+	bool blind; /* the observer has failed while the command ran */
 	struct asb_lease lease;
 	bool leased;	    /* `lease` is in use */
 	int64_t started_ms; /* monotonic, of asb_sandbox_create */

@@ -340,10 +340,10 @@ static const struct scene scenes[] = {
 	 .pod_message = "Pod was rejected: Node didn't have enough resource: cpu, requested: 50, "
 			"used: 1990, capacity: 2000",
 	 .verdict = TERMINAL, .code = "node-refused", .hint = "try again"},
-	{"failed, says only the Sandbox", "PodFailed", "Pod failed", .verdict = TERMINAL,
-	 .code = "pod-failed"},
+	{"failed, says only the Sandbox", "PodFailed", "Pod failed", .verdict = PENDING,
+	 .patient = true, .code = "pod-failed"},
 	{"ended, says only the Sandbox", "PodSucceeded", "Pod completed successfully",
-	 .verdict = TERMINAL, .code = "pod-succeeded"},
+	 .verdict = PENDING, .patient = true, .code = "pod-succeeded"},
 	{"expired", "SandboxExpired", "Sandbox has expired", .verdict = TERMINAL, .code = "expired",
 	 .cause = "lease"},
 	{"suspended", "SandboxSuspended", "Sandbox is suspended", .verdict = TERMINAL,

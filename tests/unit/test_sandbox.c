@@ -34,6 +34,7 @@ struct world {
 	const char *container; /* JSON of the container's state, NULL: no status yet */
 	const char *ready;     /* message of Ready=False ReconcilerError, NULL: none */
 	const char *pod_owner; /* NULL: ours */
+	bool blinded;	       /* GETs are forbidden from now on */
 
 	/* what there is */
 	cJSON *sandbox, *config, *shim;
@@ -211,7 +212,9 @@ static void handle_get(struct world *world, const struct fake_request *request)
 {
 	ASB_JSON answer = NULL;
 
-	if (strcmp(request->path, "/apis/agents.x-k8s.io") == 0 && world->not_installed) {
+	if (world->blinded) {
+		fail_answer(request, 403, "Forbidden", "forbidden from now on");
+	} else if (strcmp(request->path, "/apis/agents.x-k8s.io") == 0 && world->not_installed) {
 		fail_answer(request, 404, "NotFound", "the server could not find it");
 	} else if (strcmp(request->path, "/apis/agents.x-k8s.io") == 0) {
 		answer = asb_json_literal("{\"versions\":[{\"version\":\"v1beta1\"}]}");
@@ -715,6 +718,31 @@ static void deleted_by_somebody(void **state)
 	close_world(&world);
 }
 
+/* A command that runs is not given up because its pod can't be looked at any more. */
+static void nobody_lets_us_look(void **state)
+{
+	struct world world = WORLD_INIT;
+	struct asb_error err = ASB_ERROR_INIT;
+	int64_t deadline;
+
+	(void)state;
+	open_world(&world, NULL, 20000, false);
+	assert_int_equal(start(&world, &err), 0);
+	world.blinded = true;
+	deadline = asb_monotonic_ms() + 10000;
+	while (world.notice[0] == '\0') {
+		assert_true(asb_monotonic_ms() < deadline);
+		assert_int_equal(asb_sandbox_step(world.run, &err), 0);
+		asb_http_poll(world.http, NULL, 0, asb_sandbox_timeout(world.run), &err);
+	}
+	assert_non_null(strstr(world.notice, "forbidden from now on"));
+	assert_int_equal(asb_sandbox_step(world.run, &err), 0);
+	assert_string_equal(asb_sandbox_pod(world.run), world.name);
+	assert_int_equal(asb_sandbox_delete(world.run, false, &err), 0);
+	assert_null(world.sandbox);
+	close_world(&world);
+}
+
 /* A lost stream and a container that still runs: 125, within the bound, and it says so. */
 static void post_mortem_of_the_living(void **state)
 {
@@ -760,6 +788,7 @@ int main(void)
 		cmocka_unit_test(a_foreign_pod_is_none),
 		cmocka_unit_test(out_of_memory_while_running),
 		cmocka_unit_test(deleted_by_somebody),
+		cmocka_unit_test(nobody_lets_us_look),
 		cmocka_unit_test(post_mortem_of_the_living),
 	};
 
