@@ -2,7 +2,6 @@
 #include "shim/audit.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -85,7 +84,7 @@ static bool add_string(struct asb_text *text, const char *before, const char *s)
 	asb_text_add(text, before);
 	asb_text_add(text, "\"");
 	text->size--;
-	asb_text_add_json(text, s, -1);
+	asb_text_add_json(text, s);
 	cut = extend(text, 1);
 	asb_text_add(text, "\"");
 	return cut;
@@ -195,7 +194,7 @@ void asb_audit_failed(const struct asb_audit_job *job, const char *why)
 	asb_text_add(&text, ",");
 	asb_text_add(&text, job->command);
 	asb_text_add(&text, ",\"error\":\"");
-	asb_text_add_json(&text, why, -1);
+	asb_text_add_json(&text, why);
 	asb_text_add(&text, "\"");
 	finish(&text);
 }

@@ -28,8 +28,7 @@ void asb_conn_init(void)
 	asb_memory_private(in_bytes, sizeof(in_bytes));
 	asb_memory_private(out_bytes, sizeof(out_bytes));
 	asb_memory_private(reply_bytes, sizeof(reply_bytes));
-	/* Forked processes do need the description. */
-	asb_memory_small_pages(spec_bytes, sizeof(spec_bytes));
+	/* Not the descriptions: a new process makes its arguments from one. */
 }
 
 struct asb_conn *asb_conn_at(int i)

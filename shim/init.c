@@ -14,6 +14,7 @@
 #include "shim/fds.h"
 #include "shim/job.h"
 #include "shim/loop.h"
+#include "shim/memory.h"
 #include "shim/peer.h"
 #include "shim/proc.h"
 #include "shim/reap.h"
@@ -32,6 +33,10 @@
 #define GIVE_UP_MS 20000       /* after this the shim leaves, whatever is left */
 #define RECORDS_MS 2000	       /* for the clients to take and acknowledge their records */
 #define GOODBYE_MS 1000	       /* for the last frame of each connection */
+
+/* SIGRTMIN+3, counted from the kernel's first but two as runtimes do; musl keeps one more for
+ * itself. */
+#define STOP_OF_SYSTEMD 37
 
 /* Stopping: processes are being killed; records go out; the last frames go out. */
 static enum { SERVING, KILLING, RECORDS, GOODBYE } phase;
@@ -131,7 +136,7 @@ static int watch_signals(void)
 	(void)sigaddset(&read, SIGTERM);
 	(void)sigaddset(&read, SIGINT);
 	(void)sigaddset(&read, SIGQUIT);
-	(void)sigaddset(&read, SIGRTMIN + 3);
+	(void)sigaddset(&read, STOP_OF_SYSTEMD);
 	fd = signalfd(-1, &read, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0 || asb_watch_open(&signals, fd, signal_ready, NULL) < 0)
 		return -1;
@@ -146,6 +151,7 @@ static int prepare(char **environment)
 	(void)asb_fds_nonblock(STDERR_FILENO);
 	(void)umask(022);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, getpid() == 1 ? 0 : 1, 0, 0, 0);
+	asb_memory_init();
 	asb_job_init();
 	asb_audit_init();
 	if (watch_signals() < 0) {

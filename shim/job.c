@@ -277,6 +277,7 @@ void asb_job_settle(void)
 		asb_input_settle(&job->in);
 		asb_output_settle(&job->out);
 		asb_output_settle(&job->err);
+		asb_verdict_settle(job);
 		if (job->verdict.known)
 			wait_for_silence(job);
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "shim/init.h"
 #include "shim/protocol/frame.h"
 #include "shim/say.h"
+#include "shim/text.h"
 
 #define EXIT_USAGE 2
 
@@ -22,10 +22,11 @@ static int run_init(void)
 static int run_version(void)
 {
 	char line[128];
-	int n = snprintf(line, sizeof(line), "%s %s (protocol %d)\n", ASB_PROGRAM_NAME, ASB_VERSION,
-			 ASB_PROTOCOL_VERSION);
+	struct asb_text text = {.bytes = line, .size = sizeof(line)};
 
-	return write(STDOUT_FILENO, line, (size_t)n) == n ? 0 : 1;
+	asb_text_addf(&text, "%s %s (protocol %d)\n", ASB_PROGRAM_NAME, ASB_VERSION,
+		      ASB_PROTOCOL_VERSION);
+	return write(STDOUT_FILENO, line, text.length) == (ssize_t)text.length ? 0 : 1;
 }
 
 static const struct {

@@ -5,6 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Set by the linker around static storage that starts as zero. */
+extern char __bss_start[];
+extern char _end[];
+
 /* Advice is a refinement: a kernel that refuses it costs memory, not correctness. */
 static void advise(void *start, size_t n, int advice)
 {
@@ -16,15 +20,14 @@ static void advise(void *start, size_t n, int advice)
 		(void)madvise((void *)from, to - from, advice);
 }
 
-void asb_memory_private(void *start, size_t n)
+void asb_memory_init(void)
 {
-	asb_memory_small_pages(start, n);
-	advise(start, n, MADV_DONTFORK);
+	advise(__bss_start, (size_t)(_end - __bss_start), MADV_NOHUGEPAGE);
 }
 
-void asb_memory_small_pages(void *start, size_t n)
+void asb_memory_private(void *start, size_t n)
 {
-	advise(start, n, MADV_NOHUGEPAGE);
+	advise(start, n, MADV_DONTFORK);
 }
 
 void asb_memory_give_back(void *start, size_t n)

@@ -8,12 +8,13 @@
 
 #include <stddef.h>
 
+/* No huge pages in the program's static storage: one byte must not cost two megabytes. Called once.
+ */
+void asb_memory_init(void);
+
 /* For storage that only PID 1 uses (rings): leaves it out of forks, so that no keeper pins old
  * pages. */
 void asb_memory_private(void *start, size_t n);
-
-/* No huge pages in [start, start + n): one byte must not cost two megabytes. */
-void asb_memory_small_pages(void *start, size_t n);
 
 /* Gives whole pages inside [start, start + n) back; they read as zero afterwards. */
 void asb_memory_give_back(void *start, size_t n);

@@ -2,16 +2,16 @@
 #include "shim/oom.h"
 
 #include <fcntl.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "shim/text.h"
 
 /* The number behind `key` at the start of a line; -1 when there is none. */
 static int64_t value_in(const char *path, const char *key)
 {
 	char text[1024];
-	const char *at;
+	const char *at = text;
 	ssize_t n;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -19,14 +19,15 @@ static int64_t value_in(const char *path, const char *key)
 		return -1;
 	n = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
-	if (n <= 0)
-		return -1;
-	text[n] = '\0';
-	for (at = strstr(text, key); at != NULL; at = strstr(at + 1, key)) {
-		if (at == text || at[-1] == '\n')
-			return (int64_t)strtoull(at + strlen(key), NULL, 10);
+	text[n > 0 ? n : 0] = '\0';
+	while (*at != '\0' && strncmp(at, key, strlen(key)) != 0) {
+		at += strcspn(at, "\n");
+		at += *at == '\n' ? 1 : 0;
 	}
-	return -1;
+	if (*at == '\0')
+		return -1;
+	at += strlen(key);
+	return (int64_t)asb_text_number(&at);
 }
 
 uint64_t asb_oom_kills(void)

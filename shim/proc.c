@@ -3,11 +3,12 @@
 
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shim/text.h"
 
 #define STAT_BYTES 512 /* the fields we want come within the first 100 */
 
@@ -22,44 +23,43 @@ static char entries[32768] __attribute__((aligned(8)));
 /* The whole name as a positive number, 0 when it is none. */
 static pid_t number(const char *name)
 {
-	char *end;
-	long value;
+	const char *at = name;
+	uint64_t value = asb_text_number(&at);
 
-	if (name[0] < '1' || name[0] > '9')
-		return 0;
-	value = strtol(name, &end, 10);
-	return *end == '\0' && value <= INT32_MAX ? (pid_t)value : 0;
+	return at != name && *at == '\0' && value <= INT32_MAX ? (pid_t)value : 0;
 }
 
 /* Fields are counted from the last ')': the command's name before it may hold anything, ')' and
  * spaces too. */
 static int parse_stat(char *text, size_t n, struct asb_proc *out)
 {
-	char *at = text + n;
-	char *end;
+	const char *at = text + n;
 
 	text[n] = '\0';
 	while (at > text && *at != ')')
 		at--;
-	if (*at != ')' || at[1] != ' ' || at[2] == '\0')
+	/* ") S 123 456 ": state, parent, group */
+	if (*at != ')' || at[1] != ' ' || at[2] == '\0' || at[3] != ' ')
 		return -1;
 	out->state = at[2];
-	at += 3;
-	out->parent = (pid_t)strtol(at, &end, 10);
-	if (end == at)
+	at += 4;
+	out->parent = (pid_t)asb_text_number(&at);
+	if (*at != ' ')
 		return -1;
-	out->group = (pid_t)strtol(end, &at, 10);
-	return at == end ? -1 : 0;
+	at++;
+	out->group = (pid_t)asb_text_number(&at);
+	return *at == ' ' ? 0 : -1;
 }
 
 static int read_stat(pid_t pid, struct asb_proc *out)
 {
-	char path[32];
+	char path[32] = "";
+	struct asb_text name = {.bytes = path, .size = sizeof(path) - 1};
 	char text[STAT_BYTES + 1];
 	ssize_t n;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	asb_text_addf(&name, "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;

@@ -3,28 +3,23 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "shim/text.h"
 
 void asb_say(const char *format, ...)
 {
-	static const char prefix[] = ASB_PROGRAM_NAME ": ";
 	char line[512];
-	size_t at = sizeof(prefix) - 1;
-	size_t room = sizeof(line) - at - 1;
+	struct asb_text text = {.bytes = line, .size = sizeof(line) - 1};
 	int saved = errno;
 	va_list ap;
-	int n;
 
-	memcpy(line, prefix, at);
+	asb_text_add(&text, ASB_PROGRAM_NAME ": ");
 	va_start(ap, format);
-	n = vsnprintf(line + at, room, format, ap);
+	asb_text_vaddf(&text, format, ap);
 	va_end(ap);
-	if (n > 0)
-		at += (size_t)n < room ? (size_t)n : room - 1;
-	line[at++] = '\n';
+	line[text.length] = '\n';
 	/* When even this fails there is nobody left to tell. */
-	(void)!write(STDERR_FILENO, line, at);
+	(void)!write(STDERR_FILENO, line, text.length + 1);
 	errno = saved;
 }

@@ -12,7 +12,8 @@
 #define ASB_VERSION "0.0.0"
 #endif
 
-/* Writes "agentsandbox-shim: ", the text (cut at 500 bytes) and a newline. Keeps errno. */
+/* Writes "agentsandbox-shim: ", the text (at most ~500 bytes; conversions as in text.h) and a
+ * newline. Keeps errno. */
 void asb_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

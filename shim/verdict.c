@@ -215,3 +215,13 @@ void asb_verdict_child_changed(pid_t pid, int status, const struct rusage *usage
 	if (tree != NULL)
 		command_died(tree, status, usage);
 }
+
+void asb_verdict_settle(struct asb_job *job)
+{
+	const struct rusage nothing = {.ru_maxrss = 0};
+
+	/* Nobody is left to tell: what survived KILL is stuck in the kernel and never returns from
+	 * there. */
+	if (job->tree == NULL && !job->verdict.known)
+		ended_here(job, STATUS_KILLED, &nothing);
+}

@@ -21,4 +21,8 @@ void asb_verdict_read(struct asb_job *job);
 /* A child of PID 1 has died or stopped. For asb_reap_all. */
 void asb_verdict_child_changed(pid_t pid, int status, const struct rusage *usage);
 
+/* For a starting or running job, after each turn of the loop: gives the verdict when nobody else
+ * will. */
+void asb_verdict_settle(struct asb_job *job);
+
 #endif
