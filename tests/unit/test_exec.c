@@ -28,6 +28,8 @@ struct play {
 	char offered[128];
 	unsigned stray; /* frames that no client should send */
 	struct asb_buffer input;
+	size_t flood; /* bytes of messages that were taken */
+	int stuck[2]; /* a pipe: their number when nothing more was */
 };
 
 static bool refuse_plainly(struct play *play, const struct fake_request *request)
@@ -309,6 +311,66 @@ static void waits_for_a_slow_reader(void **state)
 	assert_int_equal(asb_exec_result(stage.exec, &stage.err), 0);
 	free(bytes);
 	drop_curtain(&stage);
+}
+
+#define FLOOD (64u << 20)
+
+/* Sends until nothing more is taken, tells the test so and then goes on to the end. */
+static bool serve_flood(struct play *play, struct fake_wire *wire)
+{
+	static const char bytes[60001] = {1};
+	struct timeval patience = {0, 300000};
+	struct timeval none = {0, 0};
+	uint8_t header[4] = {0x82, 126, sizeof(bytes) >> 8, sizeof(bytes) & 0xff};
+	size_t at = sizeof(bytes);
+
+	setsockopt(wire->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	while (play->flood < FLOOD) {
+		ssize_t n;
+
+		if (at == sizeof(bytes)) {
+			if (send(wire->fd, header, 4, MSG_NOSIGNAL) != 4)
+				break; /* the next header: between two messages */
+			at = 0;
+		}
+		n = send(wire->fd, bytes + at, sizeof(bytes) - at, MSG_NOSIGNAL);
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+		play->flood += (size_t)n;
+	}
+	setsockopt(wire->fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
+	if (write(play->stuck[1], &play->flood, sizeof(play->flood)) < 0)
+		return false;
+	if (at < sizeof(bytes) && wire_write(wire, bytes + at, sizeof(bytes) - at))
+		play->flood += sizeof(bytes) - at;
+	ws_end(wire, OK_STATUS, 1000);
+	return false;
+}
+
+/* While the caller takes nothing, the server can't send for ever; then everything arrives. */
+static void pushes_back(void **state)
+{
+	struct play play = {.serve = serve_flood};
+	struct stage stage;
+	struct asb_buffer out = ASB_BUFFER_INIT;
+	struct pollfd p = {.events = POLLIN};
+	size_t before = 0;
+
+	(void)state;
+	assert_int_equal(pipe2(play.stuck, O_CLOEXEC), 0);
+	raise_curtain(&stage, &play);
+	p.fd = play.stuck[0];
+	assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+	assert_int_equal(read(p.fd, &before, sizeof(before)), sizeof(before));
+	assert_true(before < FLOOD);
+	assert_int_equal(listen_to(&stage, &out), 0);
+	drop_curtain(&stage);
+	/* The channel byte of each message is none of the stream. */
+	assert_int_equal(out.length, play.flood - play.flood / 60001);
+	asb_buffer_release(&out);
+	close(play.stuck[0]);
+	close(play.stuck[1]);
 }
 
 static bool serve_echo(struct play *play, struct fake_wire *wire)
@@ -667,6 +729,7 @@ int main(void)
 		cmocka_unit_test(carries_input),
 		cmocka_unit_test(carries_output),
 		cmocka_unit_test(waits_for_a_slow_reader),
+		cmocka_unit_test(pushes_back),
 		cmocka_unit_test(carries_both_ways_at_once),
 		cmocka_unit_test(says_how_it_ended),
 		cmocka_unit_test(bounds_what_is_said),

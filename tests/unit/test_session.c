@@ -826,14 +826,15 @@ static void answers_pings_and_the_unknown(void **state)
 
 static void bounds_its_answers(void **state)
 {
+	static const uint8_t ping[ASB_PING_MAX];
 	struct fake fake;
 	struct talk talk = {.n = 0};
 
 	(void)state;
 	open_with_job(&fake, &SIMPLE);
-	for (int i = 0; i < 40000; i++) { /* 2.8 MB of PONG if all were answered */
-		add_frame(&talk, ASB_PING, 0, 0,
-			  "0123456789012345678901234567890123456789012345678901234567890123", 64);
+	for (int i = 0; i < 400; i++) { /* 2.9 MB of PONG if all were answered */
+		while (talk.n < 100 * (ASB_FRAME_HEADER + ASB_PING_MAX))
+			add_frame(&talk, ASB_PING, 0, 0, ping, sizeof(ping));
 		while (talk.n > 0) {
 			ssize_t n = send(fake.fd, talk.bytes, talk.n, MSG_NOSIGNAL);
 
@@ -844,6 +845,7 @@ static void bounds_its_answers(void **state)
 			assert_int_equal(asb_session_step(fake.session, POLLIN, &fake.err), 0);
 		}
 	}
+	assert_true(fake.session->out.length > (1u << 20) - 4096);
 	assert_true(fake.session->out.length < (1u << 20) + 4096);
 	fake_close(&fake);
 }
@@ -872,6 +874,29 @@ static void says_bye(void **state)
 	fake.fd = -1;
 	assert_int_equal(asb_session_step(fake.session, POLLIN | POLLHUP, &fake.err), 0);
 	assert_int_equal(asb_session_events(fake.session), 0);
+	fake_close(&fake);
+}
+
+/* The shim's last word and the end at once, while there is still something to send. */
+static void is_over_with_a_full_queue(void **state)
+{
+	static uint8_t bytes[ASB_STDIN_LIMIT];
+	struct fake fake;
+	struct talk talk = {.n = 0};
+
+	(void)state;
+	open_with_job(&fake, &SIMPLE);
+	for (int i = 0; i < 10; i++)
+		asb_job_write(start(&fake, &WITH_STDIN), bytes, sizeof(bytes));
+	assert_int_equal(asb_session_step(fake.session, POLLOUT, &fake.err), 0);
+	assert_true(fake.session->out.length > 0);
+	add_frame(&talk, ASB_BYE, 0, 0, NULL, 0);
+	say_bytes(&fake, talk.bytes, talk.n);
+	shutdown(fake.fd, SHUT_WR);
+	assert_int_equal(asb_session_step(fake.session, POLLIN, &fake.err), 0);
+	assert_false(asb_session_over(fake.session));
+	assert_int_equal(asb_session_step(fake.session, POLLIN | POLLHUP, &fake.err), 0);
+	assert_true(asb_session_over(fake.session));
 	fake_close(&fake);
 }
 
@@ -1076,6 +1101,7 @@ int main(void)
 		cmocka_unit_test(answers_pings_and_the_unknown),
 		cmocka_unit_test(bounds_its_answers),
 		cmocka_unit_test(says_bye),
+		cmocka_unit_test(is_over_with_a_full_queue),
 		cmocka_unit_test(pings_in_silence),
 		cmocka_unit_test(gives_a_silent_shim_up),
 		cmocka_unit_test(hears_what_came_late),
