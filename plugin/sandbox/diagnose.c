@@ -12,8 +12,8 @@
 #define SOON_TERMINAL ASB_VERDICT_PENDING, 2000
 #define PENDING ASB_VERDICT_PENDING, 0
 
-/* Ready=False reasons that settle it (controllers/sandbox_controller.go). PodFailed and
- * PodSucceeded are told from the pod when it is there. */
+/* Ready=False reasons that settle it (controllers/sandbox_controller.go). Why a pod has failed
+ * stands in the pod, whose state may arrive a moment after the Sandbox's. */
 static const struct asb_rule sandbox_rules[] = {
 	{"SandboxExpired", NULL, "expired", TERMINAL, "the lease of sandbox \"{name}\" has run out",
 	 NULL},

@@ -79,9 +79,11 @@ static void expand(const char *template, const struct asb_subject *subject, cons
 		   char *out, size_t size)
 {
 	struct asb_buffer buffer = ASB_BUFFER_INIT;
-	char line[900]; /* what others say may hold anything */
+	char line[900]; /* what others say may hold anything, and likes to end with a full stop */
+	size_t n = asb_printable(line, sizeof(line), text, strlen(text));
 
-	asb_printable(line, sizeof(line), text, strlen(text));
+	while (n > 0 && (line[n - 1] == '.' || line[n - 1] == ' '))
+		line[--n] = '\0';
 	while (*template != '\0') {
 		size_t length;
 		const char *value =

@@ -461,6 +461,8 @@ static void play(const struct scene *scene)
 	assert_true(diagnosis.patience_ms <= 10000);
 	expect_text(scene->name, "cause", diagnosis.cause, scene->cause);
 	expect_text(scene->name, "hint", diagnosis.hint, scene->hint);
+	assert_true(diagnosis.cause[0] != '\0' &&
+		    diagnosis.cause[strlen(diagnosis.cause) - 1] != '.');
 	/* No variable of a template may be left over. */
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		assert_null(strstr(diagnosis.cause, variables[i]));
