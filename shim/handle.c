@@ -8,6 +8,7 @@
 
 #include "shim/job.h"
 #include "shim/limits.h"
+#include "shim/run.h"
 #include "shim/say.h"
 #include "shim/signame.h"
 #include "shim/tell.h"
@@ -184,7 +185,7 @@ static void start(struct asb_conn *conn, uint32_t channel, const uint8_t *id, ui
 	wrong = asb_spec_parse(conn->spec, conn->spec_length, base_environment, &spec);
 	if (wrong != NULL)
 		refuse(conn, channel, ASB_FAILED_BAD_SPEC, 0, wrong);
-	else if (asb_job_start(session, session->id, channel, id, &spec, &why) < 0)
+	else if (asb_run_start(session, session->id, channel, id, &spec, &why) < 0)
 		refuse(conn, channel, why.code, why.error, why.text);
 	if (conn->spec_length > SMALL_SPEC)
 		asb_spec_forget();
@@ -200,7 +201,7 @@ static void on_start(struct asb_conn *conn, const struct asb_frame *frame)
 	if (conn->spec_channel != 0 && conn->spec_channel != frame->channel)
 		broken(conn, "a job description was interrupted by the start of another");
 	else if (known != NULL && known == taken)
-		asb_job_again(known);
+		asb_run_again(known);
 	else if (taken != NULL)
 		broken(conn, "the channel of a job was used for another");
 	else if (known != NULL)
@@ -219,7 +220,7 @@ static void on_signal(struct asb_conn *conn, const struct asb_frame *frame)
 	if (number == 0)
 		asb_say("ignored a signal of unknown name");
 	else if (job != NULL)
-		asb_job_signal(job, number);
+		asb_run_signal(job, number);
 }
 
 static void on_ack(struct asb_conn *conn, const struct asb_frame *frame)
@@ -227,7 +228,7 @@ static void on_ack(struct asb_conn *conn, const struct asb_frame *frame)
 	struct asb_job *job = asb_job_find(conn->session, frame->channel);
 
 	if (job != NULL)
-		asb_job_acknowledge(job);
+		asb_run_acknowledge(job);
 }
 
 static void on_data(struct asb_conn *conn, const struct asb_frame *frame)

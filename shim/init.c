@@ -18,6 +18,7 @@
 #include "shim/peer.h"
 #include "shim/proc.h"
 #include "shim/reap.h"
+#include "shim/run.h"
 #include "shim/say.h"
 #include "shim/server.h"
 #include "shim/tree.h"
@@ -65,7 +66,7 @@ static void begin_to_stop(void)
 		return;
 	asb_say("stopping");
 	asb_server_refuse();
-	asb_job_shutdown();
+	asb_run_shutdown();
 	asb_tree_end_all(NULL, LONGEST_GRACE_MS);
 	enter(KILLING, GIVE_UP_MS);
 }
@@ -177,7 +178,7 @@ int asb_init(char **environment)
 		return EXIT_NO_START;
 	for (;;) {
 		do {
-			asb_job_settle();
+			asb_run_settle();
 		} while (asb_server_settle());
 		if (phase != SERVING)
 			settle_stopping();

@@ -17,8 +17,6 @@
 #include <stdint.h>
 
 #include "shim/audit.h"
-#include "shim/out.h"
-#include "shim/spec.h"
 #include "shim/stream.h"
 #include "shim/tree.h"
 
@@ -78,45 +76,29 @@ struct asb_job {
 /* Prepares the storage; called once. */
 void asb_job_init(void);
 
-/*
- * Starts a command. Returns 0, or -1 with the reason, and then nothing was started. Reasons that
- * show later are told by FAILED (tell.h).
- */
-int asb_job_start(struct asb_session *session, const uint8_t *session_id, uint32_t channel,
-		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
-		  struct asb_refusal *why);
-
 struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel);
 struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN]);
 
-/* A repeated START: STARTED, or EXIT, becomes due again. */
-void asb_job_again(struct asb_job *job);
+/* A free place, emptied, whose state the caller sets; NULL: there is none. */
+struct asb_job *asb_job_place(void);
 
-/* To the command's group, as soon as the program runs. */
-void asb_job_signal(struct asb_job *job, int number);
-
-/* ACK: frees the job when its EXIT was sent. */
-void asb_job_acknowledge(struct asb_job *job);
-
-/* For verdict.c: what the audit says of a job; the job whose processes a tree is; the end of all
- * its pipes and timers. */
+/* What the audit says of a job, and its line about the end, once, when there is a verdict. */
 struct asb_audit_job asb_job_audit(const struct asb_job *job);
+void asb_job_audit_end(struct asb_job *job);
+
+/* The job whose processes a tree is, or NULL. */
 struct asb_job *asb_job_of_tree(const struct asb_tree *tree);
+
+/* The end of all pipes and timers of a job; what is in its rings still goes out. */
 void asb_job_close_streams(struct asb_job *job);
 
 /* Frees a job at once: closes its streams and gives its memory back. Its processes are not touched.
  */
 void asb_job_release(struct asb_job *job);
 
-/* Lets every job take its next step. After each turn of the loop. */
-void asb_job_settle(void);
-
 /* Frees those jobs of a session that ends of which no process is left; returns whether any job is
  * left. */
 bool asb_job_clear(const struct asb_session *session);
-
-/* Marks the records of all running jobs: the shim was told to stop. */
-void asb_job_shutdown(void);
 
 /* The i-th of ASB_MAX_JOBS places, for turns over all jobs. */
 struct asb_job *asb_job_at(int i);

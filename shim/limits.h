@@ -17,8 +17,8 @@
 #define ASB_MAX_PROCS 32768 /* processes that one look at /proc can hold */
 
 #define ASB_STDIN_RING (256u << 10)
-#define ASB_STDOUT_RING (1u << 20)
-#define ASB_STDERR_RING (256u << 10)
+#define ASB_STDOUT_RING (1u << 20) /* at least twice what a client may consume without CREDIT: */
+#define ASB_STDERR_RING (1u << 20) /* 524,288 bytes, docs/protocol.md section 5 */
 
 #define ASB_PAGE 4096u /* alignment of what is given back; larger pages are handled at run time */
 

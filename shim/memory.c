@@ -22,7 +22,8 @@ static void advise(void *start, size_t n, int advice)
 
 void asb_memory_init(void)
 {
-	advise(__bss_start, (size_t)(_end - __bss_start), MADV_NOHUGEPAGE);
+	/* As numbers: to the language these two are different objects. */
+	advise(__bss_start, (uintptr_t)_end - (uintptr_t)__bss_start, MADV_NOHUGEPAGE);
 }
 
 void asb_memory_private(void *start, size_t n)

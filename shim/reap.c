@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "shim/loop.h"
-#include "shim/spawn.h"
 
 void asb_reap_all(void (*changed)(pid_t pid, int status, const struct rusage *usage))
 {
@@ -38,7 +37,7 @@ static uint64_t micros(const struct timeval *tv)
 	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
 }
 
-void asb_report_verdict(struct asb_report *out, int status, const struct rusage *usage)
+void asb_reap_verdict(struct asb_report *out, int status, const struct rusage *usage)
 {
 	*out = (struct asb_report){.kind = ASB_REPORT_EXITED,
 				   .value = status,
@@ -82,7 +81,7 @@ _Noreturn void asb_reap_keep(int report, pid_t command, int64_t started_ns)
 		if (info.si_pid == command) {
 			struct asb_report verdict;
 
-			asb_report_verdict(&verdict, status_of(&info), &usage);
+			asb_reap_verdict(&verdict, status_of(&info), &usage);
 			verdict.duration_ns = (uint64_t)(asb_now() - started_ns);
 			(void)!write(report, &verdict, sizeof(verdict));
 			(void)close(report);

@@ -9,7 +9,7 @@
 #include "shim/limits.h"
 #include "shim/oom.h"
 #include "shim/reap.h"
-#include "shim/spawn.h"
+#include "shim/report.h"
 
 #define STATUS_KILLED SIGKILL /* a wait status: killed, no core */
 
@@ -153,7 +153,7 @@ static void ended_here(struct asb_job *job, int status, const struct rusage *usa
 {
 	struct asb_report report;
 
-	asb_report_verdict(&report, status, usage);
+	asb_reap_verdict(&report, status, usage);
 	report.duration_ns = (uint64_t)(asb_now() - job->started_ns);
 	ended(job, &report);
 }

@@ -34,13 +34,12 @@ static int no_kill(pid_t pid, int number);
 #include "shim/checksum.c"
 #include "shim/conn.c"
 #include "shim/handle.c"
-#define find_free job_find_free
 #include "shim/job.c"
-#undef find_free
 #define watches loop_watches
 #include "shim/loop.c"
 #include "shim/memory.c"
 #include "shim/out.c"
+#include "shim/run.c"
 #define number signal_number
 #include "shim/server.c"
 #include "shim/session.c"
@@ -113,7 +112,7 @@ bool asb_reap_is_child(pid_t pid)
 	return false;
 }
 
-void asb_report_verdict(struct asb_report *out, int status, const struct rusage *usage)
+void asb_reap_verdict(struct asb_report *out, int status, const struct rusage *usage)
 {
 	(void)usage;
 	*out = (struct asb_report){.kind = ASB_REPORT_EXITED, .value = status};
@@ -235,7 +234,7 @@ static void settle(void)
 			output_ready(&jobs[i].out.watch, POLLIN);
 	}
 	do {
-		asb_job_settle();
+		asb_run_settle();
 	} while (asb_server_settle());
 }
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/limits.h"
+#include "shim/oom.h"
+#include "shim/spawn.h"
+#include "shim/verdict.h"
+
+static void timeout_fired(struct asb_timer *timer)
+{
+	struct asb_job *job = timer->owner;
+
+	/* With no process left the command was in time; only what it said is still on its way. */
+	if (job->tree == NULL)
+		return;
+	job->timed_out = true;
+	asb_tree_end(job->tree);
+}
+
+/* A full ring is not silence: the client has to take something first. */
+static bool is_held(const struct asb_job *job)
+{
+	return (asb_watch_is_open(&job->out.watch) && job->out.full) ||
+	       (asb_watch_is_open(&job->err.watch) && job->err.full);
+}
+
+static void quiet_fired(struct asb_timer *timer)
+{
+	struct asb_job *job = timer->owner;
+	int64_t last = job->out.active > job->err.active ? job->out.active : job->err.active;
+	int64_t silent_ms = (asb_now() - last) / 1000000;
+
+	if (is_held(job))
+		return;
+	if (silent_ms < ASB_DRAIN_MS) {
+		asb_timer_arm(timer, (uint64_t)(ASB_DRAIN_MS - silent_ms));
+		return;
+	}
+	/* Whoever still holds the pipes writes into the void from here on, as after a closed
+	 * terminal. */
+	asb_output_close(&job->out);
+	asb_output_close(&job->err);
+}
+
+/* Hands the pipes to their watches; those that found no place are closed, which the command sees as
+ * an end of file. */
+static void connect_streams(struct asb_job *job, const struct asb_spec *spec,
+			    const struct asb_spawned *spawned)
+{
+	if (asb_input_open(&job->in, spawned->stdin_fd) < 0)
+		(void)close(spawned->stdin_fd);
+	if (asb_output_open(&job->out, ASB_STDOUT, spawned->stdout_fd, spec->stdout_limit) < 0)
+		(void)close(spawned->stdout_fd);
+	if (asb_output_open(&job->err, ASB_STDERR, spawned->stderr_fd, spec->stderr_limit) < 0)
+		(void)close(spawned->stderr_fd);
+	asb_verdict_watch(job, spawned->report);
+}
+
+int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32_t channel,
+		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
+		  struct asb_refusal *why)
+{
+	struct asb_job *job = asb_job_place();
+	struct asb_spawned spawned;
+
+	if (job == NULL || asb_tree_full()) {
+		*why = (struct asb_refusal){ASB_FAILED_BUSY, 0, "no free job"};
+		return -1;
+	}
+	job->oom_before = asb_oom_kills();
+	job->started_ns = asb_now();
+	if (asb_spawn(spec, &spawned) < 0) {
+		*why = (struct asb_refusal){ASB_FAILED_SYSTEM, errno, "cannot start a process"};
+		return -1;
+	}
+	job->timeout = (struct asb_timer){.fire = timeout_fired, .owner = job};
+	job->quiet = (struct asb_timer){.fire = quiet_fired, .owner = job};
+	asb_tree_new(&job->tree, spawned.keeper, session, spec->grace_ms);
+	connect_streams(job, spec, &spawned);
+	job->state = ASB_JOB_STARTING;
+	job->session = session;
+	job->session_id = session_id;
+	job->channel = channel;
+	memcpy(job->id, id, ASB_ID_LEN);
+	asb_audit_describe(spec, job->command);
+	if (spec->timeout_ms > 0)
+		asb_timer_arm(&job->timeout, spec->timeout_ms);
+	return 0;
+}
+
+void asb_run_again(struct asb_job *job)
+{
+	if (job->state == ASB_JOB_TOLD)
+		job->state = ASB_JOB_ENDED;
+	else if (job->state == ASB_JOB_RUNNING || job->state == ASB_JOB_ENDED)
+		job->say_started = true;
+}
+
+void asb_run_signal(struct asb_job *job, int number)
+{
+	asb_verdict_read(job);
+	if (job->state == ASB_JOB_STARTING && number < 64)
+		job->pending_signals |= UINT64_C(1) << number;
+	else if (job->state == ASB_JOB_RUNNING && job->tree != NULL)
+		asb_tree_signal(job->tree, number);
+}
+
+void asb_run_acknowledge(struct asb_job *job)
+{
+	if (job->state == ASB_JOB_TOLD)
+		asb_job_release(job);
+}
+
+/* A tree that is being killed is waited for: the record of a timeout says that nothing is left. */
+static bool tree_is_settled(const struct asb_job *job)
+{
+	return job->tree == NULL || job->tree->phase == ASB_TREE_LIVE;
+}
+
+static void wait_for_silence(struct asb_job *job)
+{
+	bool open = asb_watch_is_open(&job->out.watch) || asb_watch_is_open(&job->err.watch);
+
+	if (open && !is_held(job) && !job->quiet.armed)
+		asb_timer_arm(&job->quiet, ASB_DRAIN_MS);
+	if (open || !tree_is_settled(job))
+		return;
+	asb_timer_stop(&job->quiet);
+	asb_timer_stop(&job->timeout);
+	job->state = ASB_JOB_ENDED;
+	asb_job_audit_end(job);
+}
+
+void asb_run_settle(void)
+{
+	for (int i = 0; i < ASB_MAX_JOBS; i++) {
+		struct asb_job *job = asb_job_at(i);
+
+		if (job->state != ASB_JOB_STARTING && job->state != ASB_JOB_RUNNING)
+			continue;
+		asb_input_settle(&job->in);
+		asb_output_settle(&job->out);
+		asb_output_settle(&job->err);
+		asb_verdict_settle(job);
+		if (job->verdict.known)
+			wait_for_silence(job);
+	}
+}
+
+void asb_run_shutdown(void)
+{
+	for (int i = 0; i < ASB_MAX_JOBS; i++) {
+		struct asb_job *job = asb_job_at(i);
+
+		if (job->state == ASB_JOB_STARTING || job->state == ASB_JOB_RUNNING)
+			job->shutdown = true;
+	}
+}
