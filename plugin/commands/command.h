@@ -5,6 +5,11 @@
  * main.c finds the command, makes room for the values of its options, parses the words that follow
  * and calls `run`. Nothing of a command is global: its option table names places inside `values`,
  * which lives for one invocation. Help texts are made from the same struct.
+ *
+ * A command may be a group instead, such as `config`: it has `subcommands`, and the first operand
+ * chooses one of them. A group has no options of its own and is never run; without an operand its
+ * help is printed. Names, usages and examples of a subcommand follow the same rules: its `name` is
+ * "view", its usage begins with "config view".
  */
 #ifndef ASB_COMMAND_H
 #define ASB_COMMAND_H
@@ -32,7 +37,8 @@ struct asb_context {
 	const char *namespace_; /* -n, NULL: not given */
 	bool verbose;
 	const char *program;			   /* "kubectl agentsandbox" */
-	const struct asb_command *const *commands; /* NULL-ended */
+	const char *group;			   /* "config" inside that group; NULL: in none */
+	const struct asb_command *const *commands; /* NULL-ended: of the program, or of the group */
 	const struct asb_option *global_options;   /* for the help text */
 };
 
@@ -44,7 +50,8 @@ struct asb_command {
 	const char *examples;	 /* what follows the program's name, one per line */
 	const struct asb_command_option *options;
 	size_t values_size;
-	const void *defaults; /* the values before parsing; NULL: zeros */
+	const void *defaults;			      /* the values before parsing; NULL: zeros */
+	const struct asb_command *const *subcommands; /* NULL-ended; NULL: this is no group */
 
 	/*
 	 * Returns the exit status. -1: err->status is. Whatever it returns, err is printed when it
@@ -54,12 +61,18 @@ struct asb_command {
 		   const struct asb_operands *operands, struct asb_error *err);
 };
 
-/* The one with that name; NULL with a usage error that names the nearest. */
+/* The one with that name among context->commands; NULL with a usage error that names the nearest.
+ */
 const struct asb_command *asb_command_find(const struct asb_context *context, const char *name,
 					   struct asb_error *err);
 
-/* Parses the words behind the command's name and runs it, or prints its help when `help` has become
- * true by them. Returns the exit status or -1 as `run` does. */
+/* The context as the subcommands of a group see it. */
+struct asb_context asb_command_enter(const struct asb_context *context,
+				     const struct asb_command *group);
+
+/* Parses the words behind the command's name and runs it (or the subcommand that they name), or
+ * prints its help when `help` has become true by them. Returns the exit status or -1 as `run` does.
+ */
 int asb_command_invoke(const struct asb_context *context, const struct asb_command *command,
 		       int argc, char *const *argv, const bool *help, struct asb_error *err);
 

@@ -47,6 +47,16 @@ static void add_invocations(struct asb_buffer *out, const char *title, const cha
 		asb_buffer_addf(out, "  %s %.*s\n", program, (int)n, line);
 }
 
+static void add_commands(const struct asb_command *const *commands, struct asb_buffer *out)
+{
+	asb_buffer_addstr(out, "\nCommands:\n");
+	for (; *commands != NULL; commands++) {
+		asb_buffer_addf(out, "  %s", (*commands)->name);
+		asb_wrap_text(out, (*commands)->summary, 2 + strlen((*commands)->name),
+			      SUMMARY_COLUMN, WIDTH);
+	}
+}
+
 static void add_global_options(const struct asb_context *context, struct asb_buffer *out)
 {
 	asb_buffer_addstr(out, "\nGlobal options:\n");
@@ -55,17 +65,10 @@ static void add_global_options(const struct asb_context *context, struct asb_buf
 
 void asb_help_program(const struct asb_context *context, struct asb_buffer *out)
 {
-	const struct asb_command *const *command;
-
 	asb_buffer_addstr(out,
 			  "Runs the commands of AI agents in isolated Kubernetes Sandboxes.\n");
 	add_invocations(out, "Usage", context->program, "COMMAND [options] [operands]");
-	asb_buffer_addstr(out, "\nCommands:\n");
-	for (command = context->commands; *command != NULL; command++) {
-		asb_buffer_addf(out, "  %s", (*command)->name);
-		asb_wrap_text(out, (*command)->summary, 2 + strlen((*command)->name),
-			      SUMMARY_COLUMN, WIDTH);
-	}
+	add_commands(context->commands, out);
 	add_global_options(context, out);
 	add_invocations(out, "Example", context->program, "run \"kubectl get pods -A\"");
 	asb_buffer_addf(out, "\n\"%s COMMAND --help\" tells more about a command.\n",
@@ -80,6 +83,8 @@ void asb_help_command(const struct asb_context *context, const struct asb_comman
 	asb_buffer_addf(out, "%s.\n", command->summary);
 	add_invocations(out, "Usage", context->program, command->usage);
 	add_paragraphs(out, command->description);
+	if (command->subcommands != NULL)
+		add_commands(command->subcommands, out);
 	if (options[0].name != NULL) {
 		asb_buffer_addstr(out, "\nOptions:\n");
 		asb_options_help(options, out);
@@ -90,24 +95,39 @@ void asb_help_command(const struct asb_context *context, const struct asb_comman
 	free(options);
 }
 
+/* The words name a command, or a group and a command of it. */
+static int print_named(const struct asb_context *context, const struct asb_operands *operands,
+		       struct asb_error *err)
+{
+	const struct asb_command *command = asb_command_find(context, operands->items[0], err);
+	struct asb_buffer text = ASB_BUFFER_INIT;
+	size_t named = 1;
+
+	if (command != NULL && command->subcommands != NULL && operands->count > 1) {
+		struct asb_context inside = asb_command_enter(context, command);
+
+		command = asb_command_find(&inside, operands->items[1], err);
+		named = 2;
+	}
+	if (command == NULL)
+		return -1;
+	if (operands->count > named)
+		return asb_fail_usage(err, "help takes one command, not %zu", operands->count);
+	asb_help_command(context, command, &text);
+	fputs(text.data, stdout);
+	asb_buffer_release(&text);
+	return ASB_STATUS_OK;
+}
+
 static int run_help(const struct asb_context *context, const void *values,
 		    const struct asb_operands *operands, struct asb_error *err)
 {
 	struct asb_buffer text = ASB_BUFFER_INIT;
-	const struct asb_command *command = NULL;
 
 	(void)values;
-	if (operands->count > 1)
-		return asb_fail_usage(err, "help takes one command, not %zu", operands->count);
-	if (operands->count == 1) {
-		command = asb_command_find(context, operands->items[0], err);
-		if (command == NULL)
-			return -1;
-	}
-	if (command == NULL)
-		asb_help_program(context, &text);
-	else
-		asb_help_command(context, command, &text);
+	if (operands->count > 0)
+		return print_named(context, operands, err);
+	asb_help_program(context, &text);
 	fputs(text.data, stdout);
 	asb_buffer_release(&text);
 	return ASB_STATUS_OK;
