@@ -20,6 +20,11 @@
 #define MAX_NODES 1000000u
 #define MAX_BYTES (64u << 20) /* text of all scalars, repeated ones counted each time */
 
+struct asb_yaml_line {
+	const cJSON *member;
+	size_t line;
+};
+
 struct anchor {
 	char *name;
 	const cJSON *node; /* in the tree, complete */
@@ -31,6 +36,7 @@ struct reader {
 	struct asb_error *err;
 	struct anchor *anchors;
 	size_t anchor_count;
+	struct asb_yaml_lines *lines; /* NULL: nobody asks */
 	cJSON *merged; /* array: values of "<<", kept to the end because anchors may name them */
 	unsigned depth;
 	size_t nodes, bytes; /* used of the budget */
@@ -253,6 +259,17 @@ static int check_keys(struct reader *reader, struct keys *keys)
 	return 0;
 }
 
+static void note_line(struct asb_yaml_lines *lines, const cJSON *member, yaml_mark_t mark)
+{
+	if (lines == NULL)
+		return;
+	if (lines->count == lines->room) {
+		lines->room = lines->room == 0 ? 16 : lines->room * 2;
+		lines->items = asb_realloc(lines->items, lines->room * sizeof lines->items[0]);
+	}
+	lines->items[lines->count++] = (struct asb_yaml_line){member, mark.line + 1};
+}
+
 /* The current event is a key: reads it and its value into the object or, for "<<", into `merged`.
  */
 static int read_pair(struct reader *reader, cJSON *object, struct keys *keys, cJSON *merged)
@@ -287,6 +304,7 @@ static int read_pair(struct reader *reader, cJSON *object, struct keys *keys, cJ
 	}
 	cJSON_AddItemToObject(object, name, value);
 	add_key(keys, value->string, mark);
+	note_line(reader->lines, value, mark);
 	return 0;
 }
 
@@ -391,9 +409,10 @@ static void release_anchors(struct reader *reader)
 	free(reader->anchors);
 }
 
-cJSON *asb_yaml_parse(const char *text, size_t n, const char *name, struct asb_error *err)
+cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
+			    struct asb_yaml_lines *lines, struct asb_error *err)
 {
-	struct reader reader = {.err = err};
+	struct reader reader = {.err = err, .lines = lines};
 	cJSON *json;
 
 	if (n > MAX_INPUT) {
@@ -418,4 +437,25 @@ cJSON *asb_yaml_parse(const char *text, size_t n, const char *name, struct asb_e
 	if (json == NULL)
 		asb_wrap(err, "%s", name);
 	return json;
+}
+
+cJSON *asb_yaml_parse(const char *text, size_t n, const char *name, struct asb_error *err)
+{
+	return asb_yaml_parse_lines(text, n, name, NULL, err);
+}
+
+size_t asb_yaml_line(const struct asb_yaml_lines *lines, const cJSON *member)
+{
+	size_t i;
+
+	for (i = 0; i < lines->count; i++)
+		if (lines->items[i].member == member)
+			return lines->items[i].line;
+	return 0;
+}
+
+void asb_yaml_lines_release(struct asb_yaml_lines *lines)
+{
+	free(lines->items);
+	*lines = (struct asb_yaml_lines){0};
 }

@@ -16,4 +16,20 @@
 /* `name` is the file's name for messages. An empty document gives an empty object. */
 cJSON *asb_yaml_parse(const char *text, size_t n, const char *name, struct asb_error *err);
 
+/* Where the members of mappings are, for messages about what they mean. Zeros: empty. */
+struct asb_yaml_lines {
+	struct asb_yaml_line *items; /* owned */
+	size_t count, room;
+};
+
+/* The same, and notes the lines. Release them in any case; they name nodes of this tree only. */
+cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
+			    struct asb_yaml_lines *lines, struct asb_error *err);
+
+/* The line, from 1, of a member's key; 0 for what came in through an alias or "<<", and for
+ * elements of a sequence. Takes time by the number of members. */
+size_t asb_yaml_line(const struct asb_yaml_lines *lines, const cJSON *member);
+
+void asb_yaml_lines_release(struct asb_yaml_lines *lines);
+
 #endif

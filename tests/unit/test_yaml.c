@@ -135,6 +135,45 @@ static void test_aliases(void **state)
 	refused("a: 1\n<<: 5\n", "f: line 2, column 1: only mappings can be merged by <<");
 }
 
+static size_t line_of(const struct asb_yaml_lines *lines, const cJSON *tree, const char *path)
+{
+	const cJSON *member = asb_json_at(tree, path);
+
+	assert_non_null(member);
+	return asb_yaml_line(lines, member);
+}
+
+static void test_lines(void **state)
+{
+	static const char yaml[] = "# comment\n"
+				   "a: &x\n"
+				   "  k: |\n"
+				   "    long\n"
+				   "    text\n"
+				   "b: *x\n"
+				   "c: {d: 1,\n"
+				   "    e:\n"
+				   "      [1]}\n"
+				   "<<: {m: 1}\n";
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_yaml_lines lines = {0};
+	ASB_JSON tree = asb_yaml_parse_lines(yaml, strlen(yaml), "f", &lines, &err);
+
+	(void)state;
+	assert_int_equal(line_of(&lines, tree, "a"), 2);
+	assert_int_equal(line_of(&lines, tree, "a/k"), 3);
+	assert_int_equal(line_of(&lines, tree, "b"), 6);
+	assert_int_equal(line_of(&lines, tree, "b/k"), 0);
+	assert_int_equal(line_of(&lines, tree, "c/d"), 7);
+	assert_int_equal(line_of(&lines, tree, "c/e"), 8);
+	assert_int_equal(line_of(&lines, tree, "c/e/0"), 0);
+	assert_int_equal(line_of(&lines, tree, "m"), 0);
+	asb_yaml_lines_release(&lines);
+
+	assert_null(asb_yaml_parse_lines("a: 1\nb: [", 9, "f", &lines, &err));
+	asb_yaml_lines_release(&lines);
+}
+
 static void test_bounds(void **state)
 {
 	struct asb_buffer text = ASB_BUFFER_INIT;
@@ -190,7 +229,7 @@ int main(void)
 		cmocka_unit_test(test_documents), cmocka_unit_test(test_json_is_yaml),
 		cmocka_unit_test(test_scalars),	  cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_aliases),	  cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
