@@ -26,18 +26,19 @@ const struct asb_command_option asb_run_options[] = {
 	 "end the command and all that it started after this time, with exit status 124 (default "
 	 "none)"},
 	{"image", 0, ASB_OPTION_STRING, AT(image), "IMAGE",
-	 "container image, any one, even without a shell (default bitnami/kubectl:latest)"},
+	 "container image, any one, even without a shell (default " ASB_DEFAULT_IMAGE ")"},
 	{"image-pull-policy", 0, ASB_OPTION_STRING, AT(image_pull_policy), "POLICY",
-	 "Always, IfNotPresent or Never (default IfNotPresent: no registry is asked for an image "
+	 "Always, IfNotPresent or Never (default " ASB_DEFAULT_IMAGE_PULL_POLICY
+	 ": no registry is asked for an image "
 	 "that the node has)"},
 	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
-	 "RuntimeClass of a stronger wall, such as gvisor or kata"},
+	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
 	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
-	 "what the command may do in the cluster (default normal-user)"},
+	 "what the command may do in the cluster (default " ASB_DEFAULT_SERVICE_ACCOUNT ")"},
 	{"cpu", 0, ASB_OPTION_STRING, AT(cpu), "QUANTITY",
-	 "most CPU it may use, such as 2 or 500m (default 1)"},
+	 "most CPU it may use, such as 2 or 500m (default " ASB_DEFAULT_CPU ")"},
 	{"memory", 0, ASB_OPTION_STRING, AT(memory), "QUANTITY",
-	 "most memory it may use, such as 2Gi (default 512Mi)"},
+	 "most memory it may use, such as 2Gi (default " ASB_DEFAULT_MEMORY ")"},
 	{"user", 0, ASB_OPTION_STRING, AT(user), "UID",
 	 "numeric user inside, or \"image\" for the image's own (default 1001)"},
 	{"name", 0, ASB_OPTION_STRING, AT(name), "NAME",
@@ -45,9 +46,10 @@ const struct asb_command_option asb_run_options[] = {
 	{"keep", 0, ASB_OPTION_FLAG, AT(keep), NULL,
 	 "keep the sandbox for an hour after the end, to look at it"},
 	{"lease", 0, ASB_OPTION_DURATION, AT(lease_ms), "DURATION",
-	 "how long the sandbox outlives us when we vanish (default 2m, at least 10s)"},
+	 "how long the sandbox outlives us when we vanish (default " ASB_DEFAULT_LEASE
+	 ", at least 10s)"},
 	{"ready-timeout", 0, ASB_OPTION_DURATION, AT(ready_timeout_ms), "DURATION",
-	 "give up when the sandbox does not run by then (default 5m)"},
+	 "give up when the sandbox does not run by then (default " ASB_DEFAULT_READY_TIMEOUT ")"},
 	{"output", 'o', ASB_OPTION_STRING, AT(output), "FORMAT",
 	 "\"json\": one object about the run on stdout at the end; stdout of the command then "
 	 "goes to stderr"},
@@ -57,11 +59,11 @@ const struct asb_command_option asb_run_options[] = {
 };
 
 const struct asb_run_values asb_run_defaults = {
-	.image = "bitnami/kubectl:latest",
-	.image_pull_policy = "IfNotPresent",
-	.service_account = "normal-user",
-	.cpu = "1",
-	.memory = "512Mi",
+	.image = ASB_DEFAULT_IMAGE,
+	.image_pull_policy = ASB_DEFAULT_IMAGE_PULL_POLICY,
+	.service_account = ASB_DEFAULT_SERVICE_ACCOUNT,
+	.cpu = ASB_DEFAULT_CPU,
+	.memory = ASB_DEFAULT_MEMORY,
 	.lease_ms = 2 * 60 * 1000,
 	.ready_timeout_ms = 5 * 60 * 1000,
 };
@@ -124,12 +126,10 @@ static int plan_command(struct asb_run_plan *plan, const struct asb_context *con
 
 /* --- how to run it --- */
 
-static int plan_env(struct asb_run_plan *plan, const struct asb_strings *env, struct asb_error *err)
+static int check_env(const struct asb_strings *env, struct asb_error *err)
 {
 	size_t i;
 
-	if (env->count == 0)
-		return 0;
 	for (i = 0; i < env->count; i++) {
 		const char *equals = strchr(env->items[i], '=');
 
@@ -145,20 +145,41 @@ static int plan_env(struct asb_run_plan *plan, const struct asb_strings *env, st
 			return asb_hint(err, "write it as --env NAME=VALUE");
 		}
 	}
-	plan->env = asb_calloc(env->count + 1, sizeof *plan->env);
-	memcpy(plan->env, env->items, env->count * sizeof *plan->env);
-	plan->job.env = plan->env;
 	return 0;
 }
 
-static int plan_workdir(struct asb_run_plan *plan, const char *workdir, struct asb_error *err)
+static bool same_variable(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return n == strcspn(b, "=") && strncmp(a, b, n) == 0;
+}
+
+/* What an environment with a name in it twice means is every program's own guess. */
+static void plan_env(struct asb_run_plan *plan, const struct asb_strings *env)
+{
+	size_t count = 0, i, at;
+
+	if (env->count == 0)
+		return;
+	plan->env = asb_calloc(env->count + 1, sizeof *plan->env);
+	for (i = 0; i < env->count; i++) {
+		for (at = 0; at < count; at++)
+			if (same_variable(plan->env[at], env->items[i]))
+				break;
+		plan->env[at] = env->items[i];
+		count += at == count ? 1 : 0;
+	}
+	plan->job.env = plan->env;
+}
+
+static int check_workdir(const char *workdir, struct asb_error *err)
 {
 	if (workdir != NULL && workdir[0] != '/') {
 		asb_fail_usage(err, "--workdir \"%s\" is not absolute", workdir);
 		return asb_hint(err, "it is a directory inside the sandbox, such as /workspace/%s",
 				workdir);
 	}
-	plan->job.cwd = workdir;
 	return 0;
 }
 
@@ -179,7 +200,7 @@ static bool is_dns_name(const char *text)
 	}
 }
 
-static int check_name(const char *option, const char *value, struct asb_error *err)
+int asb_check_object_name(const char *option, const char *value, struct asb_error *err)
 {
 	if (value == NULL || is_dns_name(value))
 		return 0;
@@ -210,16 +231,21 @@ static int check_times(const struct asb_run_values *values, struct asb_error *er
 	return 0;
 }
 
-static void plan_sandbox(struct asb_run_plan *plan, const struct asb_context *context,
-			 const struct asb_run_values *values)
+/* `--runtime-class ""` takes back what the configuration says. */
+static const char *given(const char *text)
 {
-	plan->sandbox = (struct asb_sandbox_options){
-		.namespace_ =
-			context->namespace_ == NULL ? ASB_DEFAULT_NAMESPACE : context->namespace_,
+	return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static struct asb_sandbox_options sandbox_options(const struct asb_run_values *values,
+						  const char *namespace_)
+{
+	return (struct asb_sandbox_options){
+		.namespace_ = namespace_ == NULL ? ASB_DEFAULT_NAMESPACE : namespace_,
 		.name = values->name,
 		.image = values->image,
 		.image_pull_policy = values->image_pull_policy,
-		.runtime_class = values->runtime_class,
+		.runtime_class = given(values->runtime_class),
 		.service_account = values->service_account,
 		.cpu = values->cpu,
 		.memory = values->memory,
@@ -229,6 +255,19 @@ static void plan_sandbox(struct asb_run_plan *plan, const struct asb_context *co
 		.run_timeout_ms = values->timeout_ms,
 		.keep = values->keep,
 	};
+}
+
+int asb_run_values_check(const struct asb_run_values *values, const char *namespace_,
+			 struct asb_error *err)
+{
+	struct asb_sandbox_options sandbox = sandbox_options(values, namespace_);
+
+	if (check_env(&values->env, err) != 0 || check_workdir(values->workdir, err) != 0 ||
+	    asb_check_object_name("--runtime-class", given(values->runtime_class), err) != 0 ||
+	    asb_check_object_name("--service-account", values->service_account, err) != 0 ||
+	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
+		return -1;
+	return asb_spec_check(&sandbox, err);
 }
 
 int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
@@ -241,15 +280,13 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 	plan->stdin_ = values->stdin_;
 	plan->job.has_stdin = values->stdin_;
 	plan->job.timeout_ms = values->timeout_ms;
+	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, operands, err) != 0 ||
-	    plan_env(plan, &values->env, err) != 0 ||
-	    plan_workdir(plan, values->workdir, err) != 0 ||
-	    check_name("--runtime-class", values->runtime_class, err) != 0 ||
-	    check_name("--service-account", values->service_account, err) != 0 ||
-	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
+	    asb_run_values_check(values, context->namespace_, err) != 0)
 		return -1;
-	plan_sandbox(plan, context, values);
-	return asb_spec_check(&plan->sandbox, err);
+	plan_env(plan, &values->env);
+	plan->sandbox = sandbox_options(values, context->namespace_);
+	return 0;
 }
 
 void asb_run_plan_release(struct asb_run_plan *plan)

@@ -11,6 +11,13 @@
 #include "plugin/session/session.h"
 
 #define ASB_DEFAULT_NAMESPACE "computer"
+#define ASB_DEFAULT_IMAGE "bitnami/kubectl:latest"
+#define ASB_DEFAULT_IMAGE_PULL_POLICY "IfNotPresent"
+#define ASB_DEFAULT_SERVICE_ACCOUNT "normal-user"
+#define ASB_DEFAULT_CPU "1"
+#define ASB_DEFAULT_MEMORY "512Mi"
+#define ASB_DEFAULT_LEASE "2m"
+#define ASB_DEFAULT_READY_TIMEOUT "5m"
 
 /* Values of the options, as typed. */
 struct asb_run_values {
@@ -34,7 +41,16 @@ struct asb_run_plan {
 	bool json, quiet, stdin_;
 };
 
-/* Usage errors carry a hint. Release in any case. */
+/* What can be known to be wrong about each value by itself. Usage errors that begin with the
+ * option ("--lease is shorter than 10s"): asb_settings counts on it. */
+int asb_run_values_check(const struct asb_run_values *values, const char *namespace_,
+			 struct asb_error *err);
+
+/* Whether `value` (NULL: fine) can be the name of an object: a DNS subdomain, RFC 1123. */
+int asb_check_object_name(const char *option, const char *value, struct asb_error *err);
+
+/* Usage errors carry a hint. Of a variable that is there twice the last value counts. Release in
+ * any case. */
 int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
 		      const struct asb_run_values *values, const struct asb_operands *operands,
 		      struct asb_error *err);

@@ -118,6 +118,31 @@ static void test_program_and_options(void **state)
 	release(&p);
 }
 
+static void test_last_of_a_variable_counts(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	PLAN(&p, "-eA=1", "-eAB=2", "-eA=3", "-eB=4", "-eB=", "x");
+	assert_int_equal(p.rc, 0);
+	assert_string_equal(p.plan.job.env[0], "A=3");
+	assert_string_equal(p.plan.job.env[1], "AB=2");
+	assert_string_equal(p.plan.job.env[2], "B=");
+	assert_null(p.plan.job.env[3]);
+	release(&p);
+}
+
+static void test_runtime_class_can_be_taken_back(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	PLAN(&p, "--runtime-class=gvisor", "--runtime-class=", "x");
+	assert_int_equal(p.rc, 0);
+	assert_null(p.plan.sandbox.runtime_class);
+	release(&p);
+}
+
 /* Each is refused with status 2, a message that names the fault, and a hint. */
 static void test_usage_errors(void **state)
 {
@@ -415,6 +440,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_program_and_options),
+		cmocka_unit_test(test_last_of_a_variable_counts),
+		cmocka_unit_test(test_runtime_class_can_be_taken_back),
 		cmocka_unit_test(test_usage_errors),
 		cmocka_unit_test(test_help_names_every_option),
 		cmocka_unit_test(test_help_is_never_wider_than_a_screen),
