@@ -44,6 +44,7 @@ END
 }
 
 @test "the rule that is shown is the rule that helps" {
+  admin -n $NS delete rolebinding e2e-hint-user --ignore-not-found # of an earlier run
   user hint-user >"$BATS_TEST_TMPDIR/kc"
   run -125 as_user "$BATS_TEST_TMPDIR/kc" run true
   sed -n '/apiVersion:/,$p' <<<"$output" | sed 's/^hint: //' | awk '/^[^ a-z-]/ {exit} {print}' >grant.yaml
