@@ -229,7 +229,7 @@ static const char *worded(const char *text)
 		{"Closed before conn", "the server closed the connection"},
 		{"Peer hung up", "the server closed the connection"},
 		{"read failed", "the server closed the connection"},
-		{"connect SSL", "the TLS handshake failed"},
+		{"connect S", "the TLS handshake failed"}, /* SSL, SYSCALL */
 		{"HS: PROTOCOL malformed", "the server answered with a subprotocol not asked for"},
 		{"HS: ", "the server's answer is not a WebSocket upgrade"},
 	};
