@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yaml.h - reads one YAML document into a JSON tree (the only user of libyaml).
+ * yaml.h - reads one YAML document into a JSON tree (the only user of libyaml), and prints trees.
  *
  * Scalars follow YAML 1.1 as kubectl's parser (sigs.k8s.io/yaml) does: plain null/~/empty,
  * true/false (also yes/no/on/off), integers and floats become JSON values, everything quoted is a
@@ -31,5 +31,9 @@ cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
 size_t asb_yaml_line(const struct asb_yaml_lines *lines, const cJSON *member);
 
 void asb_yaml_lines_release(struct asb_yaml_lines *lines);
+
+/* The tree as YAML in block style, as kubectl prints it, with a newline at the end; heap. Reading
+ * it gives the same tree. Texts that any reader could take for something else are in quotes. */
+char *asb_yaml_print(const cJSON *json);
 
 #endif

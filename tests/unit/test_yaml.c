@@ -174,6 +174,35 @@ static void test_lines(void **state)
 	asb_yaml_lines_release(&lines);
 }
 
+static void prints(const char *json, const char *yaml)
+{
+	struct asb_error err = ASB_ERROR_INIT;
+	ASB_JSON tree = asb_json_parse(json, strlen(json), &err);
+	ASB_TEXT text = asb_yaml_print(tree);
+
+	assert_string_equal(text, yaml);
+	becomes(text, json);
+}
+
+static void test_print(void **state)
+{
+	(void)state;
+	prints("{}", "{}\n");
+	prints("[]", "[]\n");
+	prints("\"a\"", "a\n");
+	prints("{\"a\":{\"b\":[1,{\"c\":true,\"d\":null},[\"x\",[2]]],\"e\":{},\"f\":[]},\"g\":-1."
+	       "5}",
+	       "a:\n  b:\n  - 1\n  - c: true\n    d: null\n  - - x\n    - - 2\n  e: {}\n  f: []\n"
+	       "g: -1.5\n");
+	prints("[{\"k\":[1]},{\"k\":{\"l\":[{}]}}]", "- k:\n  - 1\n- k:\n    l:\n    - {}\n");
+	prints("[\"\",\"yes\",\"1\",\"1e3\",\"~\",\"a b\",\"a:\",\"- "
+	       "a\",\"#\",\"l1\\nl2\\t\\u0001\",\"\xc3\xa4\"]",
+	       "- \"\"\n- \"yes\"\n- \"1\"\n- \"1e3\"\n- \"~\"\n- \"a b\"\n- \"a:\"\n- \"- a\"\n"
+	       "- \"#\"\n- \"l1\\nl2\\t\\u0001\"\n- \"\xc3\xa4\"\n");
+	prints("{\"n\":\"y\",\"a/b@c.d_e-f\":\"on\",\"<<\":\"x:y\"}",
+	       "\"n\": \"y\"\na/b@c.d_e-f: \"on\"\n\"<<\": \"x:y\"\n");
+}
+
 static void test_bounds(void **state)
 {
 	struct asb_buffer text = ASB_BUFFER_INIT;
@@ -230,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_scalars),	  cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_aliases),	  cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
