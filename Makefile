@@ -24,6 +24,7 @@ PKG_CONFIG ?= pkg-config
 MUSL_CC ?= musl-gcc
 FUZZ_CC ?= clang
 INSTALL ?= install
+STRIP := strip
 
 # Warnings are errors where we work (a git checkout), not for who builds a tarball with another compiler.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
@@ -38,7 +39,10 @@ SHIM_CFLAGS := $(BASE) -Wnull-dereference -Os -g -fno-asynchronous-unwind-tables
 	-fstack-protector-strong
 SHIM_LDFLAGS := -static -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--build-id=none
 
+# The shims that the plugin carries, as ARCH=FILE; without further compilers it is the one of this machine.
 SHIM := build/agentsandbox-shim
+SHIM_BUILD := build/shim
+SHIMS := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))=$(SHIM)
 PLUGIN := $(BUILD)/kubectl-agentsandbox
 
 protocol_src := $(wildcard shim/protocol/*.c)
@@ -50,7 +54,7 @@ fault_src := $(wildcard tests/faults/*.c)
 shimtest_src := $(wildcard tests/shim/*.c)
 
 plugin_obj := $(plugin_src:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/plugin/sandbox/shim_binary.o
-shim_obj := $(shim_src:%.c=build/shim/%.o)
+shim_obj := $(shim_src:%.c=$(SHIM_BUILD)/%.o)
 unit_bin := $(unit_src:tests/unit/%.c=$(BUILD)/tests/%)
 fault_bin := $(fault_src:tests/faults/%.c=build/tests/%)
 fuzz_bin := $(fuzz_src:tests/fuzz/%.c=build/fuzz/%)
@@ -83,26 +87,32 @@ $(BUILD)/kubectl-agent_sandbox: $(PLUGIN)
 
 $(SHIM): $(shim_obj)
 	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(SHIM_LDFLAGS) -o $@.debug $^
-	$(Q)strip -s -R .comment -R .note.gnu.property -o $@ $@.debug
+	$(Q)$(STRIP) -s -R .comment -R .note.gnu.property -o $@ $@.debug
 
 $(BUILD)/obj/%.o: %.c build/include/xxhash.h | need-libs
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(PLUGIN_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The shim travels inside the plugin; its ConfigMap is named by a hash of its bytes.
-$(BUILD)/obj/plugin/sandbox/shim_configmap.o: plugin/sandbox/shim_configmap.c $(SHIM) | need-libs
+# The shims travel inside the plugin; the ConfigMap is named by a hash of the bytes of the first.
+shim_files := $(foreach s,$(SHIMS),$(word 2,$(subst =, ,$s)))
+shim_hash = $$(sha256sum $1 | cut -c1-12)
+shim_macro = ASB_SHIM_$(subst arm64,ARM64,$(subst amd64,AMD64,$(word 1,$(subst =, ,$1))))
+shim_define = -D$(shim_macro)='"$(word 2,$(subst =, ,$1))"' -D$(shim_macro)_HASH="\"$(call shim_hash,$(word 2,$(subst =, ,$1)))\""
+
+$(BUILD)/obj/plugin/sandbox/shim_configmap.o: plugin/sandbox/shim_configmap.c $(shim_files) | need-libs
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(PLUGIN_CFLAGS) -DASB_SHIM_HASH="\"$$(sha256sum $(SHIM) | cut -c1-12)\"" -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PLUGIN_CFLAGS) -DASB_SHIM_HASH="\"$(call shim_hash,$(firstword $(shim_files)))\"" -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/plugin/sandbox/shim_binary.o: plugin/sandbox/shim_binary.S $(SHIM)
+$(BUILD)/obj/plugin/sandbox/shim_binary.o: plugin/sandbox/shim_binary.S $(shim_files)
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -DASB_SHIM_PATH='"$(SHIM)"' -c -o $@ $<
+	$(Q)$(CC) $(foreach s,$(SHIMS),$(call shim_define,$s)) -c -o $@ $<
 
-build/shim/%.o: %.c build/include/xxhash.h
+$(SHIM_BUILD)/%.o: %.c build/include/xxhash.h
 	$(call say,MUSL,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<

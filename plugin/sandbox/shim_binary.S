@@ -1,19 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim_binary.S - embeds the file ASB_SHIM_PATH (a string in quotes, given by the build). */
-	.section .rodata
+/*
+ * shim_binary.S - the table of shim_binary.h. For each architecture that is to be embedded the build
+ * gives a file (ASB_SHIM_AMD64, in quotes) and its hash (ASB_SHIM_AMD64_HASH, likewise).
+ */
+#ifndef ASB_SHIM_AMD64
+#error "the shim for amd64 is missing; where the compiler makes none, `make dist` does"
+#endif
+
+	.macro shim arch, path, hash
+	.pushsection .rodata
 	.balign 16
-	.global asb_shim_binary
-	.type asb_shim_binary, @object
-asb_shim_binary:
-	.incbin ASB_SHIM_PATH
-.Lend:
-	.size asb_shim_binary, .Lend - asb_shim_binary
+.L\arch\()_bytes:
+	.incbin "\path"
+.L\arch\()_end:
+.L\arch\()_name:
+	.asciz "\arch"
+.L\arch\()_hash:
+	.asciz "\hash"
+	.popsection
+	.quad .L\arch\()_name, .L\arch\()_bytes, .L\arch\()_end - .L\arch\()_bytes, .L\arch\()_hash
+	.endm
 
+	/* Addresses: the dynamic linker, or the start of a static PIE, has to write them once. */
+	.section .data.rel.ro, "aw"
 	.balign 8
-	.global asb_shim_binary_size
-	.type asb_shim_binary_size, @object
-asb_shim_binary_size:
-	.quad .Lend - asb_shim_binary
-	.size asb_shim_binary_size, 8
+	.global asb_shims
+	.type asb_shims, %object
+asb_shims:
+	shim amd64, ASB_SHIM_AMD64, ASB_SHIM_AMD64_HASH
+#ifdef ASB_SHIM_ARM64
+	shim arm64, ASB_SHIM_ARM64, ASB_SHIM_ARM64_HASH
+#endif
+.Lshims_end:
+	.size asb_shims, .Lshims_end - asb_shims
 
-	.section .note.GNU-stack, "", @progbits
+	.section .rodata
+	.balign 8
+	.global asb_shim_count
+	.type asb_shim_count, %object
+asb_shim_count:
+	.quad (.Lshims_end - asb_shims) / 32
+	.size asb_shim_count, 8
+
+	.section .note.GNU-stack, "", %progbits

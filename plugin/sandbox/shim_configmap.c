@@ -12,15 +12,11 @@
 #error "ASB_SHIM_HASH is missing: the first 12 hex digits of the embedded shim's sha256"
 #endif
 
-static const struct shim {
-	const char *arch;
-	const unsigned char *bytes;
-	const unsigned long *size;
-} shims[] = {
-	{ASB_SHIM_ARCH, asb_shim_binary, &asb_shim_binary_size},
-};
-
-#define SHIMS (sizeof(shims) / sizeof(shims[0]))
+/* The shim of ASB_SHIM_ARCH; others may be embedded besides, and wait to be chosen by a node. */
+static const struct asb_shim *shim(void)
+{
+	return &asb_shims[0];
+}
 
 const char *asb_shim_configmap_name(void)
 {
@@ -56,30 +52,20 @@ cJSON *asb_shim_configmap(void)
 {
 	cJSON *object = asb_json_literal("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
 					 "\"metadata\":{},\"immutable\":true,\"binaryData\":{}}");
+	ASB_TEXT text = base64(shim()->bytes, shim()->size);
 
 	asb_json_set_string(object, "metadata/name", asb_shim_configmap_name());
 	asb_labels_set(object, "metadata", "shim", NULL);
-	for (size_t i = 0; i < SHIMS; i++) {
-		ASB_TEXT text = base64(shims[i].bytes, *shims[i].size);
-
-		cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(object, "binaryData"),
-					shims[i].arch, text);
-	}
+	cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(object, "binaryData"),
+				shim()->arch, text);
 	return object;
 }
 
 bool asb_shim_configmap_same(const cJSON *found)
 {
 	const cJSON *data = asb_json_member(found, "binaryData");
+	const char *theirs = cJSON_GetStringValue(asb_json_member(data, shim()->arch));
+	ASB_TEXT ours = base64(shim()->bytes, shim()->size);
 
-	if (cJSON_GetArraySize(data) != (int)SHIMS)
-		return false;
-	for (size_t i = 0; i < SHIMS; i++) {
-		ASB_TEXT ours = base64(shims[i].bytes, *shims[i].size);
-		const char *theirs = cJSON_GetStringValue(asb_json_member(data, shims[i].arch));
-
-		if (theirs == NULL || strcmp(ours, theirs) != 0)
-			return false;
-	}
-	return true;
+	return cJSON_GetArraySize(data) == 1 && theirs != NULL && strcmp(ours, theirs) == 0;
 }

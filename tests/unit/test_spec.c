@@ -391,11 +391,11 @@ static void the_shim_configmap(void **state)
 {
 	ASB_JSON object = asb_shim_configmap();
 	const char *text = asb_json_string(object, "binaryData/amd64");
-	unsigned char *bytes = asb_malloc(asb_shim_binary_size + 3);
+	unsigned char *bytes = asb_malloc(asb_shims[0].size + 3);
 
 	(void)state;
-	assert_int_equal(decode(text, bytes), asb_shim_binary_size);
-	assert_memory_equal(bytes, asb_shim_binary, asb_shim_binary_size);
+	assert_int_equal(decode(text, bytes), asb_shims[0].size);
+	assert_memory_equal(bytes, asb_shims[0].bytes, asb_shims[0].size);
 	assert_memory_equal(bytes,
 			    "\x7f"
 			    "ELF",
@@ -405,7 +405,9 @@ static void the_shim_configmap(void **state)
 	assert_true(asb_json_bool(object, "immutable", false));
 	expect_member(object, "metadata/name", asb_shim_configmap_name());
 	assert_memory_equal(asb_shim_configmap_name(), "agentsandbox-shim-", 18);
-	assert_int_equal(strlen(asb_shim_configmap_name()), 18 + 12);
+	assert_string_equal(asb_shim_configmap_name() + 18, asb_shims[0].hash);
+	assert_int_equal(strlen(asb_shims[0].hash), 12);
+	assert_string_equal(asb_shims[0].arch, ASB_SHIM_ARCH);
 }
 
 static void a_foreign_shim_is_told(void **state)
