@@ -73,6 +73,7 @@ help:
 		'make cluster-up, cluster-down    the real cluster of the tests' \
 		'make test-unit, test-shim, test-e2e    parts of the tests; test-e2e takes FILES=tests/e2e/x.bats' \
 		'make SAN=address,undefined test-unit' \
+		'make dist       the release: static tarballs and the krew manifest, in build/dist' \
 		'make fuzz FUZZ_SECONDS=60    every fuzz target for that long' \
 		'make lint, format, clean'
 
@@ -156,6 +157,8 @@ need-deps:
 	@dpkg-query -W -f='$${Status}\n' $(DEB_ALL) 2>/dev/null | grep -c 'install ok installed' | \
 		grep -qx '$(words $(DEB_ALL))' || $(MAKE) --no-print-directory deps
 
+include krew/dist.mk
+
 # --- the cluster and the demo -----------------------------------------------------------------------
 
 cluster-up:
@@ -173,6 +176,7 @@ demo: need-deps
 test: need-deps
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined test-programs
+	$(Q)$(MAKE) --no-print-directory dist
 	$(Q)tests/run all
 
 test-programs: $(unit_bin) $(fault_bin) build/tests/shim-test
