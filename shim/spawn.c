@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim/exec.h"
@@ -40,17 +42,18 @@ static void report(int fd, int kind, int value, int error)
 }
 
 /*
- * PID 1 blocks and ignores signals, and exec keeps both: everything back to its default. The mask
- * comes last, so that what is pending strikes the command and not half of it.
+ * PID 1 blocks and ignores signals, and exec keeps both: everything back to its default. By the
+ * system call itself, since musl refuses the three numbers that it uses for threads, and whoever
+ * started us may have ignored them. An action of zeros is the default on every architecture. The
+ * mask comes last, so that what is pending strikes the command and not half of it.
  */
 static void clean_signals(void)
 {
-	struct sigaction deflt = {.sa_handler = SIG_DFL};
+	static const unsigned long deflt[8];
 	sigset_t none;
 
-	(void)sigemptyset(&deflt.sa_mask);
 	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &deflt, NULL);
+		(void)syscall(SYS_rt_sigaction, number, deflt, NULL, NSIG / 8);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -136,14 +139,15 @@ static _Noreturn void keep(const struct asb_spec *spec, const struct plumbing *p
 	int to = p->pipe[REPORT][1];
 	int64_t started = asb_now();
 	int failures[2];
-	sigset_t all;
+	uint8_t all[NSIG / 8];
 	pid_t command;
 
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, "asb-keeper", 0, 0, 0);
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	memset(all, 0xff, sizeof(all));
+	/* By the system call for the same reason as in clean_signals. */
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, all, NULL, NSIG / 8);
 	command = -1;
 	if (pipe2(failures, O_CLOEXEC) == 0)
 		command = fork();

@@ -182,10 +182,10 @@ static void a_stopped_keeper_is_continued(void **state)
 static void other_signals_pass_the_keeper_by(void **state)
 {
 	struct suite *s = *state;
-	struct job *job =
-		run_line(&s->client, "for n in HUP INT QUIT USR1 USR2 PIPE ALRM TERM CHLD "
-				     "TSTP TTIN TTOU IO PWR SEGV ABRT; do kill -$n $PPID; "
-				     "done; sleep 0.1; cat /proc/$PPID/comm; exit 14");
+	struct job *job = run_line(&s->client,
+				   "for n in HUP INT QUIT USR1 USR2 PIPE ALRM TERM CHLD TSTP TTIN "
+				   "TTOU IO PWR SEGV ABRT 32 33 34 64; do kill -$n $PPID; done; "
+				   "sleep 0.1; cat /proc/$PPID/comm; exit 14");
 
 	assert_int_equal(job->record.code, 14);
 	assert_string_equal(job->output[0].bytes, "asb-keeper\n");

@@ -135,8 +135,14 @@ static struct job *cat(struct client *c)
 
 static void data_beyond_the_limit(struct client *c)
 {
-	struct job *job = cat(c);
+	struct description *d = describe();
+	struct job *job;
 
+	/* It never reads, so that the limit stays where it is. */
+	describe_arg(d, "sleep");
+	describe_arg(d, "600");
+	describe_number(d, ASB_SPEC_STDIN, 1, 1);
+	job = job_start(c, d);
 	client_until(c, &job->started);
 	job->stdin_limit += 1 << 20;
 	for (int i = 0; i < 8; i++) {

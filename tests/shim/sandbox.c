@@ -146,6 +146,14 @@ static void drop_rights(void)
 		_exit(1);
 }
 
+/* As make's children do; libc has no call for it. */
+static void ignore_33(void)
+{
+	unsigned long action[8] = {1}; /* SIG_IGN */
+
+	(void)syscall(SYS_rt_sigaction, 33, action, NULL, 8);
+}
+
 static _Noreturn void become_init(int go, int out, int err)
 {
 	char byte;
@@ -164,6 +172,7 @@ static _Noreturn void become_init(int go, int out, int err)
 	/* What a careless runtime leaves behind must not reach the commands. */
 	(void)signal(SIGUSR1, SIG_IGN);
 	(void)signal(SIGCHLD, SIG_IGN);
+	ignore_33();
 	(void)setenv("FROM_CONTAINER", "yes", 1);
 	(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	execl(shim_path(), "agentsandbox-shim", "init", (char *)NULL);

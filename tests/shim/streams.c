@@ -220,6 +220,8 @@ static void nothing_is_sent_beyond_the_limit(void **state)
 	/* Its reader is slow, and that is nobody else's concern: */
 	other = run_line(c, "head -c 10000000 /dev/zero");
 	assert_true(other->output[0].total == 10000000);
+	while (job->output[0].total < 1000)
+		assert_true(client_step(c, WAIT_MS));
 	assert_int_equal(job->output[0].total, 1000);
 	job->output[0].limit = 1000;
 	job_credit(c, job, 0, 5000);
