@@ -14,6 +14,7 @@
 
 static const struct asb_command *const commands[] = {
 	&asb_command_run,
+	&asb_command_config,
 	&asb_command_version,
 	&asb_command_help,
 	NULL,

@@ -7,7 +7,7 @@
 #include "plugin/base/yaml_scalar.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define SAFE LETTERS "0123456789._/@-"
+#define SAFE LETTERS "0123456789._/@:-"
 
 static void print_node(struct asb_buffer *out, const cJSON *node, size_t indent);
 
@@ -18,7 +18,8 @@ static bool is_plain(const char *text)
 	const char *problem;
 	ASB_JSON value = NULL;
 
-	if (strchr(LETTERS "/", text[0]) == NULL || text[strspn(text, SAFE)] != '\0')
+	if (text[0] == '\0' || strchr(LETTERS "/", text[0]) == NULL ||
+	    text[strspn(text, SAFE)] != '\0' || text[scalar.length - 1] == ':')
 		return false;
 	value = asb_yaml_scalar_value(&scalar, &problem);
 	return cJSON_IsString(value);
@@ -29,7 +30,7 @@ static void print_text(struct asb_buffer *out, const char *text)
 	cJSON *node;
 	ASB_TEXT quoted = NULL;
 
-	if (text[0] != '\0' && is_plain(text)) {
+	if (is_plain(text)) {
 		asb_buffer_addstr(out, text);
 		return;
 	}

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "plugin/base/nearest.h"
+#include "plugin/commands/settings.h"
+#include "plugin/term/progress.h"
 
 /* What stands before the command's name: "kubectl agentsandbox", or with the group's name. Heap. */
 static char *path_of(const struct asb_context *context)
@@ -125,25 +127,110 @@ static int invoke_group(const struct asb_context *context, const struct asb_comm
 	return status;
 }
 
+/* --- one command, once --- */
+
+struct invocation {
+	const struct asb_context *context;
+	const struct asb_command *command;
+	void *values;
+	struct asb_option *table; /* places in values */
+	struct asb_settings settings;
+	struct asb_texts words;	 /* the settings; values point into them */
+	struct asb_error failed; /* to read the settings: nothing is wrong for who wants help */
+	struct asb_operands operands;
+};
+
+static void init_invocation(struct invocation *invocation, const struct asb_context *context,
+			    const struct asb_command *command)
+{
+	*invocation = (struct invocation){.context = context, .command = command};
+	invocation->values = asb_calloc(1, command->values_size);
+	invocation->table = asb_command_options(command, invocation->values);
+	if (command->defaults != NULL)
+		memcpy(invocation->values, command->defaults, command->values_size);
+}
+
+static void release_invocation(struct invocation *invocation)
+{
+	asb_operands_release(&invocation->operands);
+	release_values(invocation->table, invocation->values);
+	asb_texts_release(&invocation->words);
+	asb_settings_release(&invocation->settings);
+	free(invocation->table);
+}
+
+/* The settings as if they had been typed in front of the options. */
+static void parse_settings(struct invocation *invocation)
+{
+	const struct asb_option *tables[] = {invocation->table, NULL};
+	struct asb_texts *words = &invocation->words;
+	struct asb_operands operands;
+
+	if (asb_settings_load(&invocation->settings, &invocation->failed) != 0)
+		return;
+	asb_settings_words(&invocation->settings, invocation->table, words);
+	asb_options_parse(tables, (int)words->count, words->items, false, &operands,
+			  &invocation->failed);
+	asb_operands_release(&operands);
+}
+
+static bool is_quiet(const struct asb_option *table)
+{
+	for (; table->name != NULL; table++)
+		if (strcmp(table->name, "quiet") == 0)
+			return *(const bool *)table->value;
+	return false;
+}
+
+static void print_notes(const struct asb_texts *notes, bool quiet)
+{
+	struct asb_progress progress;
+	size_t i;
+
+	asb_progress_init(&progress, stderr, false, false, quiet);
+	for (i = 0; i < notes->count; i++)
+		asb_progress_note(&progress, "note", notes->items[i]);
+}
+
+static int run_configured(struct invocation *invocation, struct asb_error *err)
+{
+	struct asb_context context = *invocation->context;
+
+	if (asb_failed(&invocation->failed)) {
+		*err = invocation->failed;
+		return -1;
+	}
+	context.settings = &invocation->settings;
+	if (context.namespace_ == NULL)
+		context.namespace_ = asb_settings_text(&invocation->settings, "namespace");
+	print_notes(&invocation->settings.notes, is_quiet(invocation->table));
+	return invocation->command->run(&context, invocation->values, &invocation->operands, err);
+}
+
+static int run_command(struct invocation *invocation, struct asb_error *err)
+{
+	if (invocation->command->settings)
+		return run_configured(invocation, err);
+	return invocation->command->run(invocation->context, invocation->values,
+					&invocation->operands, err);
+}
+
 static int invoke_one(const struct asb_context *context, const struct asb_command *command,
 		      int argc, char *const *argv, const bool *help, struct asb_error *err)
 {
-	void *values = asb_calloc(1, command->values_size);
-	struct asb_option *table = asb_command_options(command, values);
-	const struct asb_option *tables[] = {table, context->global_options, NULL};
-	struct asb_operands operands;
+	struct invocation invocation;
+	const struct asb_option *tables[] = {NULL, context->global_options, NULL};
 	int status = -1;
 
-	if (command->defaults != NULL)
-		memcpy(values, command->defaults, command->values_size);
-	if (asb_options_parse(tables, argc, argv, false, &operands, err) == 0)
-		status = *help ? print_help(context, command)
-			       : command->run(context, values, &operands, err);
+	init_invocation(&invocation, context, command);
+	tables[0] = invocation.table;
+	if (command->settings)
+		parse_settings(&invocation);
+	if (asb_options_parse(tables, argc, argv, false, &invocation.operands, err) == 0)
+		status = *help ? print_help(context, command) : run_command(&invocation, err);
 	if (status < 0)
 		hint_at_help(context, command->name, err);
-	asb_operands_release(&operands);
-	release_values(table, values);
-	free(table);
+	release_invocation(&invocation);
 	return status;
 }
 

@@ -30,6 +30,7 @@ struct asb_command_option {
 };
 
 struct asb_command;
+struct asb_settings;
 
 /* What the command line says before any command is asked. */
 struct asb_context {
@@ -40,6 +41,7 @@ struct asb_context {
 	const char *group;			   /* "config" inside that group; NULL: in none */
 	const struct asb_command *const *commands; /* NULL-ended: of the program, or of the group */
 	const struct asb_option *global_options;   /* for the help text */
+	const struct asb_settings *settings; /* for commands that have `settings`, else NULL */
 };
 
 struct asb_command {
@@ -50,7 +52,9 @@ struct asb_command {
 	const char *examples;	 /* what follows the program's name, one per line */
 	const struct asb_command_option *options;
 	size_t values_size;
-	const void *defaults;			      /* the values before parsing; NULL: zeros */
+	const void *defaults; /* the values before parsing; NULL: zeros */
+	bool settings;	      /* options with the name of a setting's flag get its value first, and
+				 the context's namespace_ and settings are set: settings.h */
 	const struct asb_command *const *subcommands; /* NULL-ended; NULL: this is no group */
 
 	/*
@@ -85,6 +89,7 @@ void asb_help_program(const struct asb_context *context, struct asb_buffer *out)
 void asb_help_command(const struct asb_context *context, const struct asb_command *command,
 		      struct asb_buffer *out);
 
-extern const struct asb_command asb_command_run, asb_command_version, asb_command_help;
+extern const struct asb_command asb_command_config, asb_command_run, asb_command_version,
+	asb_command_help;
 
 #endif

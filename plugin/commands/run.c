@@ -221,5 +221,6 @@ const struct asb_command asb_command_run = {
 	.options = asb_run_options,
 	.values_size = sizeof(struct asb_run_values),
 	.defaults = &asb_run_defaults,
+	.settings = true,
 	.run = run_run,
 };

@@ -31,6 +31,9 @@ const struct asb_command_option asb_run_options[] = {
 	 "Always, IfNotPresent or Never (default " ASB_DEFAULT_IMAGE_PULL_POLICY
 	 ": no registry is asked for an image "
 	 "that the node has)"},
+	{"sandbox", 0, ASB_OPTION_STRING, AT(sandbox), "KIND",
+	 "what the command runs in: agent-sandbox, a Sandbox; k8s, a plain pod, is not supported "
+	 "yet (default " ASB_DEFAULT_SANDBOX ")"},
 	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
 	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
 	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
@@ -61,6 +64,7 @@ const struct asb_command_option asb_run_options[] = {
 const struct asb_run_values asb_run_defaults = {
 	.image = ASB_DEFAULT_IMAGE,
 	.image_pull_policy = ASB_DEFAULT_IMAGE_PULL_POLICY,
+	.sandbox = ASB_DEFAULT_SANDBOX,
 	.service_account = ASB_DEFAULT_SERVICE_ACCOUNT,
 	.cpu = ASB_DEFAULT_CPU,
 	.memory = ASB_DEFAULT_MEMORY,
@@ -209,6 +213,25 @@ int asb_check_object_name(const char *option, const char *value, struct asb_erro
 			     "at both ends");
 }
 
+static int check_sandbox(const char *kind, struct asb_error *err)
+{
+	if (strcmp(kind, "agent-sandbox") == 0 || strcmp(kind, "k8s") == 0)
+		return 0;
+	asb_fail_usage(err, "--sandbox \"%s\" is unknown", kind);
+	return asb_hint(err, "use agent-sandbox");
+}
+
+/* A value that a configuration may have for other commands and later versions. */
+static int check_supported(const struct asb_context *context, const struct asb_run_values *values,
+			   struct asb_error *err)
+{
+	if (strcmp(values->sandbox, "k8s") != 0)
+		return 0;
+	asb_fail_usage(err, "sandbox k8s (a plain pod) is not supported yet");
+	return asb_hint(err, "use --sandbox agent-sandbox; where k8s was set: %s config view",
+			context->program);
+}
+
 static int check_output(const char *output, struct asb_error *err)
 {
 	if (output == NULL || strcmp(output, "json") == 0)
@@ -263,6 +286,7 @@ int asb_run_values_check(const struct asb_run_values *values, const char *namesp
 	struct asb_sandbox_options sandbox = sandbox_options(values, namespace_);
 
 	if (check_env(&values->env, err) != 0 || check_workdir(values->workdir, err) != 0 ||
+	    check_sandbox(values->sandbox, err) != 0 ||
 	    asb_check_object_name("--runtime-class", given(values->runtime_class), err) != 0 ||
 	    asb_check_object_name("--service-account", values->service_account, err) != 0 ||
 	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
@@ -282,7 +306,8 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 	plan->job.timeout_ms = values->timeout_ms;
 	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, operands, err) != 0 ||
-	    asb_run_values_check(values, context->namespace_, err) != 0)
+	    asb_run_values_check(values, context->namespace_, err) != 0 ||
+	    check_supported(context, values, err) != 0)
 		return -1;
 	plan_env(plan, &values->env);
 	plan->sandbox = sandbox_options(values, context->namespace_);

@@ -14,6 +14,7 @@
 #define ASB_DEFAULT_IMAGE "bitnami/kubectl:latest"
 #define ASB_DEFAULT_IMAGE_PULL_POLICY "IfNotPresent"
 #define ASB_DEFAULT_SERVICE_ACCOUNT "normal-user"
+#define ASB_DEFAULT_SANDBOX "agent-sandbox"
 #define ASB_DEFAULT_CPU "1"
 #define ASB_DEFAULT_MEMORY "512Mi"
 #define ASB_DEFAULT_LEASE "2m"
@@ -22,7 +23,7 @@
 /* Values of the options, as typed. */
 struct asb_run_values {
 	const char *image, *image_pull_policy, *runtime_class, *service_account;
-	const char *name, *cpu, *memory, *user, *workdir, *output;
+	const char *name, *cpu, *memory, *user, *workdir, *output, *sandbox;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
 	bool keep, stdin_, quiet;

@@ -54,6 +54,7 @@ cluster_setup() { # in setup_file
     export ADMIN_KUBECONFIG
   fi
   export PATH="$ROOT/build:$PATH"
+  export XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/no-config # not the developer's settings
   export USER_KUBECONFIG=$BATS_FILE_TMPDIR/user.kubeconfig
   admin apply -k "$ROOT/manifests" >/dev/null
   admin create namespace e2e-users --dry-run=client -o yaml | admin apply -f - >/dev/null

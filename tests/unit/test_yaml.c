@@ -200,7 +200,7 @@ static void test_print(void **state)
 	       "- \"\"\n- \"yes\"\n- \"1\"\n- \"1e3\"\n- \"~\"\n- \"a b\"\n- \"a:\"\n- \"- a\"\n"
 	       "- \"#\"\n- \"l1\\nl2\\t\\u0001\"\n- \"\xc3\xa4\"\n");
 	prints("{\"n\":\"y\",\"a/b@c.d_e-f\":\"on\",\"<<\":\"x:y\"}",
-	       "\"n\": \"y\"\na/b@c.d_e-f: \"on\"\n\"<<\": \"x:y\"\n");
+	       "\"n\": \"y\"\na/b@c.d_e-f: \"on\"\n\"<<\": x:y\n");
 }
 
 static void test_bounds(void **state)
