@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/base/clock.h"
 #include "plugin/base/options.h"
 #include "plugin/sandbox/inner_config.h"
 #include "plugin/sandbox/resources.h"
@@ -77,10 +76,9 @@ static void tell_fixed_end(struct asb_sandbox *sandbox)
 			   asb_duration_format(asb_sandbox_first_lease_ms(sandbox), length));
 }
 
-int asb_sandbox_create(struct asb_sandbox *sandbox, struct asb_error *err)
+static int create(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_CREATING);
-	sandbox->started_ms = asb_monotonic_ms();
 	tell_fixed_end(sandbox);
 	if (!sandbox->shim_present && post_shim(sandbox, err) < 0)
 		return -1;
@@ -152,7 +150,8 @@ static int begin(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err
 	asb_lease_init(&sandbox->lease, sandbox->sandbox.path, asb_sandbox_first_lease_ms(sandbox),
 		       renewable, asb_lease_clock_ms());
 	sandbox->leased = true;
-	if (asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, made, err) < 0)
+	if (asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, made, NULL,
+			       err) < 0)
 		return -1;
 	return post_config(sandbox, err);
 }
@@ -187,7 +186,7 @@ static int step_config(struct asb_sandbox *sandbox, struct asb_error *err)
 	return asb_failed(err) ? -1 : 0;
 }
 
-int asb_sandbox_step_creation(struct asb_sandbox *sandbox, struct asb_error *err)
+static int step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	int made;
 
@@ -200,3 +199,11 @@ int asb_sandbox_step_creation(struct asb_sandbox *sandbox, struct asb_error *err
 		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_SCHEDULING);
 	return 0;
 }
+
+const struct asb_kind asb_kind_made = {
+	.purpose = ASB_PURPOSE_MAKE,
+	.prepare = asb_sandbox_prepare_made,
+	.create = create,
+	.step = step,
+	.delete = asb_sandbox_delete_made,
+};

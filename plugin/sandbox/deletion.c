@@ -69,12 +69,10 @@ static int fail_deletion(const struct asb_sandbox *sandbox, struct asb_error *er
 			sandbox->options.namespace_, sandbox->name);
 }
 
-int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
+int asb_sandbox_delete_made(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
 {
 	struct asb_object *objects[] = {&sandbox->sandbox, &sandbox->config};
 
-	if (sandbox->phase == ASB_SANDBOX_GONE)
-		return 0;
 	if (sandbox->options.keep && !force && sandbox->sandbox.state == ASB_OBJECT_PRESENT) {
 		asb_sandbox_let_go(sandbox);
 		return keep(sandbox, err);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "plugin/base/json.h"
 #include "plugin/kube/api.h"
 
 #define LONGEST_REQUEST_MS 10000
@@ -30,6 +29,17 @@ char *asb_lease_rfc3339(int64_t ms)
 	gmtime_r(&seconds, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return asb_strdup(text);
+}
+
+bool asb_lease_parse(const char *text, int64_t *ms)
+{
+	struct tm tm = {0};
+	const char *rest = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (rest == NULL || *rest != '\0')
+		return false;
+	*ms = (int64_t)timegm(&tm) * 1000;
+	return true;
 }
 
 char *asb_lease_shutdown_time(int64_t length_ms, int64_t offset_ms)
@@ -67,6 +77,7 @@ void asb_lease_release(struct asb_lease *lease, struct asb_http *http)
 		drop_request(lease);
 	}
 	free(lease->path);
+	free(lease->version);
 	memset(lease, 0, sizeof(*lease));
 }
 
@@ -97,6 +108,26 @@ void asb_lease_failed(struct asb_lease *lease, int64_t now)
 	lease->due_ms = now + (wait < longest ? wait : longest);
 }
 
+void asb_lease_observe(struct asb_lease *lease, const cJSON *object, int64_t offset_ms, int64_t now)
+{
+	const char *version = asb_json_string(object, "metadata/resourceVersion");
+	struct timespec clock;
+	int64_t end;
+
+	if (version == NULL || (lease->version != NULL && strcmp(version, lease->version) == 0))
+		return;
+	free(lease->version);
+	lease->version = asb_strdup(version);
+	if (!asb_lease_parse(asb_json_string(object, "spec/shutdownTime"), &end)) {
+		lease->end_ms = lease->due_ms = INT64_MAX;
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &clock);
+	end -= (int64_t)clock.tv_sec * 1000 + clock.tv_nsec / 1000000 + offset_ms;
+	lease->end_ms = now + end;
+	lease->due_ms = lease->end_ms - lease->length_ms / 3 * 2;
+}
+
 int asb_lease_timeout(const struct asb_lease *lease, int64_t now)
 {
 	int64_t left = lease->due_ms - now;
@@ -125,6 +156,7 @@ static int start(struct asb_lease *lease, struct asb_http *http, int64_t now, st
 	cJSON *patch = asb_json_literal("{\"spec\":{}}");
 
 	asb_json_set_string(patch, "spec/shutdownTime", time);
+	asb_json_set_string(patch, "metadata/resourceVersion", lease->version);
 	lease->body = asb_json_print(patch);
 	cJSON_Delete(patch);
 	free(time);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "plugin/base/json.h"
 #include "plugin/kube/http.h"
 
 struct asb_lease {
@@ -22,6 +23,7 @@ struct asb_lease {
 	int64_t due_ms;	   /* time of the next renewal */
 	int64_t end_ms;	   /* when the cluster ends the sandbox */
 	int64_t asked_ms;  /* when the renewal under way was sent */
+	char *version;	   /* resourceVersion of what was observed; NULL: the lease is ours alone */
 	unsigned failures; /* in a row */
 
 	/* the request under way */
@@ -40,10 +42,24 @@ char *asb_lease_shutdown_time(int64_t length_ms, int64_t offset_ms);
 /* ms since 1970 as RFC 3339, heap. Pure. */
 char *asb_lease_rfc3339(int64_t ms);
 
+/* The other way round, from UTC ("Z") in whole seconds, as the API server writes times. False when
+ * it isn't that. */
+bool asb_lease_parse(const char *text, int64_t *ms);
+
 /* `now`: when the sandbox was created with a shutdownTime of that length. path: of the Sandbox
  * (copied). */
 void asb_lease_init(struct asb_lease *lease, const char *path, int64_t length_ms, bool renewable,
 		    int64_t now);
+/*
+ * For a lease that others move too: `object` is the newest known state of the Sandbox. From then on
+ * it is renewed when less than two thirds of a length are left of its own shutdownTime, and names
+ * the resourceVersion that was seen, so that a later end set by somebody else meanwhile is never
+ * taken back (the server answers 409, and it is tried again). Without a shutdownTime nothing is
+ * due. `offset_ms`: asb_http_clock_offset_ms.
+ */
+void asb_lease_observe(struct asb_lease *lease, const cJSON *object, int64_t offset_ms,
+		       int64_t now);
+
 /* Cancels a renewal under way. */
 void asb_lease_release(struct asb_lease *lease, struct asb_http *http);
 

@@ -26,7 +26,7 @@ static void replace(cJSON **tree, const cJSON *object)
 }
 
 /* ≤v0.5 wrote this annotation, and a warm Sandbox keeps the name of the pod it was made with. */
-static const char *pod_name_of(const cJSON *sandbox)
+const char *asb_observer_pod_name(const cJSON *sandbox)
 {
 	const cJSON *annotations = asb_json_at(sandbox, "metadata/annotations");
 	const char *name =
@@ -110,6 +110,7 @@ static int start_pod(struct asb_observer *observer, struct asb_error *err)
 		.resource = &asb_pods,
 		.namespace_ = observer->namespace_,
 		.name = observer->pod_name,
+		.resource_version = asb_json_string(observer->pod, "metadata/resourceVersion"),
 		.may_watch =
 			may(observer, ASB_RIGHT_POD_WATCH) && may(observer, ASB_RIGHT_POD_LIST),
 		.may_read = true,
@@ -123,7 +124,7 @@ static int start_pod(struct asb_observer *observer, struct asb_error *err)
 /* The pod is another one than was thought: what is known belongs to the wrong one. */
 static int follow_pod(struct asb_observer *observer, struct asb_error *err)
 {
-	const char *name = pod_name_of(observer->sandbox);
+	const char *name = asb_observer_pod_name(observer->sandbox);
 
 	if (name == NULL || same_string(name, observer->pod_name))
 		return 0;
@@ -168,7 +169,8 @@ static int start_sandbox(struct asb_observer *observer, struct asb_error *err)
 }
 
 int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
-		       const struct asb_rights *rights, cJSON *sandbox, struct asb_error *err)
+		       const struct asb_rights *rights, cJSON *sandbox, const cJSON *pod,
+		       struct asb_error *err)
 {
 	const char *namespace_ = asb_json_string(sandbox, "metadata/namespace");
 
@@ -179,9 +181,11 @@ int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
 	observer->events = asb_json_literal("[]");
 	observer->namespace_ = asb_strdup(namespace_ != NULL ? namespace_ : rights->namespace_);
 	observer->uid = asb_strdup(asb_json_string(sandbox, "metadata/uid"));
-	observer->pod_name = asb_strdup(pod_name_of(sandbox));
+	observer->pod_name = asb_strdup(asb_observer_pod_name(sandbox));
 	if (observer->uid == NULL || observer->pod_name == NULL)
 		return asb_fail(err, "the API server's answer to the Sandbox names no UID");
+	if (is_owned(observer, pod))
+		replace(&observer->pod, pod);
 	if (start_sandbox(observer, err) < 0 || start_pod(observer, err) < 0)
 		return -1;
 	start_events(observer);

@@ -29,10 +29,15 @@ struct asb_observer {
 	bool events_visible;
 };
 
-/* `sandbox`: the answer to its creation; taken over. `rights` is borrowed. After an error only
- * asb_observer_release may be called. */
+/* `sandbox`: the answer to its creation, or to a GET; taken over. `pod`: what is known of its pod
+ * (borrowed), or NULL. `rights` is borrowed. After an error only asb_observer_release may be
+ * called. */
 int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
-		       const struct asb_rights *rights, cJSON *sandbox, struct asb_error *err);
+		       const struct asb_rights *rights, cJSON *sandbox, const cJSON *pod,
+		       struct asb_error *err);
+
+/* The name of a Sandbox's pod: the Sandbox's own, unless its annotation names another. Borrowed. */
+const char *asb_observer_pod_name(const cJSON *sandbox);
 
 /* After every asb_http_poll. -1: the Sandbox or the pod can't be seen any more. */
 int asb_observer_step(struct asb_observer *observer, struct asb_error *err);

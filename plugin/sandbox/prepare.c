@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that can be known before anything is made: one round trip. */
-#include <string.h>
-
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/shim_configmap.h"
@@ -12,13 +10,8 @@
 	"kubectl apply --server-side -f https://github.com/kubernetes-sigs/agent-sandbox/" \
 	"releases/download/v1.0.2/sandbox-with-extensions.yaml"
 
-struct questions {
-	struct asb_http_request group; /* is agent-sandbox there? */
-	struct asb_http_request shim;  /* is the shim's ConfigMap there? */
-};
-
 /* 404: the API group is unknown. Who may not ask (403) finds out when the Sandbox is made. */
-static int judge_group(const struct asb_http_request *request, struct asb_error *err)
+int asb_sandbox_judge_group(const struct asb_http_request *request, struct asb_error *err)
 {
 	ASB_JSON group = NULL;
 
@@ -62,53 +55,63 @@ static int judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request
 			sandbox->options.namespace_, asb_shim_configmap_name());
 }
 
-static int start_question(struct asb_sandbox *sandbox, struct asb_http_request *request,
-			  const char *path, struct asb_error *err)
+static int start_questions(struct asb_sandbox *sandbox, struct asb_http_request *const *requests,
+			   const char *const *paths, unsigned n, struct asb_error *err)
 {
-	asb_http_request_init(request, "GET", path);
-	request->timeout_ms = REQUEST_TIMEOUT_MS;
-	return asb_http_start(sandbox->http, request, err);
+	for (unsigned i = 0; i < n; i++) {
+		asb_http_request_init(requests[i], "GET", paths[i]);
+		requests[i]->timeout_ms = REQUEST_TIMEOUT_MS;
+		if (asb_http_start(sandbox->http, requests[i], err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
-/* The questions about objects travel while the rights are asked for. */
-static int ask(struct asb_sandbox *sandbox, struct questions *questions, struct asb_error *err)
+static bool is_busy(struct asb_http_request *const *requests, unsigned n)
 {
-	struct asb_http_request *both[] = {&questions->group, &questions->shim};
+	for (unsigned i = 0; i < n; i++) {
+		if (requests[i]->status == 429)
+			return true;
+	}
+	return false;
+}
 
-	if (asb_rights_review(&sandbox->rights, sandbox->http, err) < 0 ||
-	    asb_http_wait(sandbox->http, both, 2, err) < 0)
+int asb_sandbox_ask(struct asb_sandbox *sandbox, struct asb_http_request *const *requests,
+		    const char *const *paths, unsigned n, struct asb_error *err)
+{
+	if (start_questions(sandbox, requests, paths, n, err) < 0 ||
+	    asb_rights_review(&sandbox->rights, sandbox->http, err) < 0 ||
+	    asb_http_wait(sandbox->http, requests, n, err) < 0)
 		return -1;
 	/* A busy server wants to be asked again, at its own pace. */
-	if ((questions->group.status == 429 || questions->shim.status == 429) &&
-	    asb_api_run(sandbox->http, both, 2, err) < 0)
-		return -1;
-	if (judge_group(&questions->group, err) < 0 ||
-	    asb_rights_require(&sandbox->rights, err) < 0)
-		return -1;
-	return judge_shim(sandbox, &questions->shim, err);
+	return is_busy(requests, n) ? asb_api_run(sandbox->http, requests, n, err) : 0;
 }
 
-static void drop_question(struct asb_sandbox *sandbox, struct asb_http_request *request)
+void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
+				struct asb_http_request *const *requests, unsigned n)
 {
-	asb_http_cancel(sandbox->http, request);
-	asb_http_request_release(request);
+	for (unsigned i = 0; i < n; i++) {
+		asb_http_cancel(sandbox->http, requests[i]);
+		asb_http_request_release(requests[i]);
+	}
 }
 
-static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
+int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	ASB_TEXT shim = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
-				     asb_shim_configmap_name(), NULL);
-	struct questions questions;
+	ASB_TEXT shim_path = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
+					  asb_shim_configmap_name(), NULL);
+	const char *const paths[] = {"/apis/" ASB_SANDBOX_GROUP, shim_path};
+	struct asb_http_request group = {0}, shim = {0};
+	struct asb_http_request *const requests[] = {&group, &shim};
 	int result = -1;
 
-	memset(&questions, 0, sizeof(questions));
-	if (start_question(sandbox, &questions.group, "/apis/" ASB_SANDBOX_GROUP, err) < 0)
-		goto out_group;
-	if (start_question(sandbox, &questions.shim, shim, err) == 0)
-		result = ask(sandbox, &questions, err);
-	drop_question(sandbox, &questions.shim);
-out_group:
-	drop_question(sandbox, &questions.group);
+	if (asb_spec_check(&sandbox->options, err) < 0)
+		return -1;
+	if (asb_sandbox_ask(sandbox, requests, paths, 2, err) == 0 &&
+	    asb_sandbox_judge_group(&group, err) == 0 &&
+	    asb_rights_require(&sandbox->rights, err) == 0)
+		result = judge_shim(sandbox, &shim, err);
+	asb_sandbox_drop_questions(sandbox, requests, 2);
 	return result;
 }
 
@@ -118,8 +121,6 @@ int asb_sandbox_prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 		*err = sandbox->unnamed;
 		return -1;
 	}
-	if (asb_spec_check(&sandbox->options, err) < 0)
-		return -1;
 	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_CHECKING);
-	return prepare(sandbox, err);
+	return sandbox->kind->prepare(sandbox, err);
 }

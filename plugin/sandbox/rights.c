@@ -3,31 +3,34 @@
 
 #include "plugin/sandbox/spec.h"
 
+enum need { NO, MAY, MUST };
+
 static const struct right {
 	const char *group, *resource, *subresource, *verb;
-	bool optional;
+	enum need needs[ASB_PURPOSES]; /* to make a Sandbox, to open one */
 } table[ASB_RIGHTS] = {
-	[ASB_RIGHT_SANDBOX_CREATE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "create", false},
-	[ASB_RIGHT_SANDBOX_DELETE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "delete", false},
-	[ASB_RIGHT_SANDBOX_WATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "watch", false},
-	[ASB_RIGHT_SANDBOX_GET] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "get", true},
-	[ASB_RIGHT_SANDBOX_LIST] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "list", true},
-	[ASB_RIGHT_SANDBOX_PATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "patch", true},
-	[ASB_RIGHT_POD_GET] = {"", "pods", NULL, "get", false},
-	[ASB_RIGHT_POD_LIST] = {"", "pods", NULL, "list", true},
-	[ASB_RIGHT_POD_WATCH] = {"", "pods", NULL, "watch", true},
-	[ASB_RIGHT_EXEC_CREATE] = {"", "pods", "exec", "create", false},
-	[ASB_RIGHT_EXEC_GET] = {"", "pods", "exec", "get", false},
-	[ASB_RIGHT_CONFIGMAP_CREATE] = {"", "configmaps", NULL, "create", false},
-	[ASB_RIGHT_CONFIGMAP_GET] = {"", "configmaps", NULL, "get", true},
-	[ASB_RIGHT_CONFIGMAP_DELETE] = {"", "configmaps", NULL, "delete", true},
-	[ASB_RIGHT_EVENT_LIST] = {"", "events", NULL, "list", true},
-	[ASB_RIGHT_EVENT_WATCH] = {"", "events", NULL, "watch", true},
+	[ASB_RIGHT_SANDBOX_CREATE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "create", {MUST, NO}},
+	[ASB_RIGHT_SANDBOX_DELETE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "delete", {MUST, NO}},
+	[ASB_RIGHT_SANDBOX_WATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "watch", {MUST, MAY}},
+	[ASB_RIGHT_SANDBOX_GET] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "get", {MAY, MUST}},
+	[ASB_RIGHT_SANDBOX_LIST] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "list", {MAY, MAY}},
+	[ASB_RIGHT_SANDBOX_PATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "patch", {MAY, MAY}},
+	[ASB_RIGHT_POD_GET] = {"", "pods", NULL, "get", {MUST, MUST}},
+	[ASB_RIGHT_POD_LIST] = {"", "pods", NULL, "list", {MAY, MAY}},
+	[ASB_RIGHT_POD_WATCH] = {"", "pods", NULL, "watch", {MAY, MAY}},
+	[ASB_RIGHT_EXEC_CREATE] = {"", "pods", "exec", "create", {MUST, MUST}},
+	[ASB_RIGHT_EXEC_GET] = {"", "pods", "exec", "get", {MUST, MUST}},
+	[ASB_RIGHT_CONFIGMAP_CREATE] = {"", "configmaps", NULL, "create", {MUST, NO}},
+	[ASB_RIGHT_CONFIGMAP_GET] = {"", "configmaps", NULL, "get", {MAY, NO}},
+	[ASB_RIGHT_CONFIGMAP_DELETE] = {"", "configmaps", NULL, "delete", {MAY, NO}},
+	[ASB_RIGHT_EVENT_LIST] = {"", "events", NULL, "list", {MAY, MAY}},
+	[ASB_RIGHT_EVENT_WATCH] = {"", "events", NULL, "watch", {MAY, MAY}},
 };
 
-void asb_rights_init(struct asb_rights *rights, const char *namespace_)
+void asb_rights_init(struct asb_rights *rights, const char *namespace_, enum asb_purpose purpose)
 {
 	rights->namespace_ = namespace_;
+	rights->purpose = purpose;
 	for (size_t i = 0; i < ASB_RIGHTS; i++) {
 		rights->items[i] = (struct asb_access){
 			.group = table[i].group,
@@ -35,27 +38,44 @@ void asb_rights_init(struct asb_rights *rights, const char *namespace_)
 			.subresource = table[i].subresource,
 			.verb = table[i].verb,
 			.namespace_ = namespace_,
-			.optional = table[i].optional,
+			.optional = table[i].needs[purpose] != MUST,
 		};
 	}
 }
 
+static bool is_asked(const struct asb_rights *rights, size_t i)
+{
+	return table[i].needs[rights->purpose] != NO;
+}
+
 int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct asb_error *err)
 {
-	if (asb_access_review(http, rights->items, ASB_RIGHTS, err) == 0)
-		return 0;
-	if (err->http != 403)
-		return -1;
-	asb_error_clear(err);
-	for (size_t i = 0; i < ASB_RIGHTS; i++)
-		rights->items[i].allowed = true;
+	struct asb_access asked[ASB_RIGHTS];
+	size_t n = 0;
+	bool silent = false;
+
+	for (size_t i = 0; i < ASB_RIGHTS; i++) {
+		if (is_asked(rights, i))
+			asked[n++] = rights->items[i];
+	}
+	if (asb_access_review(http, asked, n, err) < 0) {
+		if (err->http != 403)
+			return -1;
+		asb_error_clear(err);
+		silent = true;
+	}
+	n = 0;
+	for (size_t i = 0; i < ASB_RIGHTS; i++) {
+		if (is_asked(rights, i))
+			rights->items[i].allowed = asked[n++].allowed || silent;
+	}
 	return 0;
 }
 
 int asb_rights_require(struct asb_rights *rights, struct asb_error *err)
 {
 	/* Reading a sandbox again and again does instead of watching it. */
-	rights->items[ASB_RIGHT_SANDBOX_WATCH].optional =
+	rights->items[ASB_RIGHT_SANDBOX_WATCH].optional |=
 		rights->items[ASB_RIGHT_SANDBOX_GET].allowed;
 	return asb_access_require(rights->items, ASB_RIGHTS, rights->namespace_, err);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rights.h - what a run may do in its namespace.
+ * rights.h - what may be done in the namespace of the sandboxes.
  *
- * Required: sandboxes create, delete and watch (or get); pods get; pods/exec create and get;
- * configmaps create. Everything else is optional and only makes it better:
+ * Which rights are asked for depends on the purpose. Required to make a Sandbox: sandboxes create,
+ * delete and watch (or get); pods get; pods/exec create and get; configmaps create. To open one:
+ * sandboxes get, pods get, pods/exec create and get. Everything else is optional and only makes it
+ * better:
  *
  *   sandboxes patch        the lease is renewed; else its end is fixed at the start
  *   sandboxes get, list    reading again what a watch has missed
@@ -37,17 +39,26 @@ enum asb_right {
 	ASB_RIGHTS,
 };
 
+/* What for. */
+enum asb_purpose {
+	ASB_PURPOSE_MAKE, /* a Sandbox of our own */
+	ASB_PURPOSE_OPEN, /* a Sandbox that is there */
+	ASB_PURPOSES,
+};
+
 struct asb_rights {
 	struct asb_access items[ASB_RIGHTS]; /* namespace_ borrowed */
 	const char *namespace_;
+	enum asb_purpose purpose;
 };
 
 /* Nothing is allowed yet. */
-void asb_rights_init(struct asb_rights *rights, const char *namespace_);
+void asb_rights_init(struct asb_rights *rights, const char *namespace_, enum asb_purpose purpose);
 
 /*
- * Asks the API server. A server that doesn't let us ask (403) is taken as "everything": what is
- * missing then shows when it is used. -1 when the question could not be asked otherwise.
+ * Asks the API server for those that the purpose has a use for; the others stay denied. A server
+ * that doesn't let us ask (403) is taken as "everything": what is missing then shows when it is
+ * used. -1 when the question could not be asked otherwise.
  */
 int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct asb_error *err);
 

@@ -16,21 +16,49 @@
  * says more than the pod's status: it gets this long to arrive first. */
 #define STREAM_FIRST_MS 2000
 
+#define OPEN_READY_TIMEOUT_MS (5 * 60 * 1000)
+#define OPEN_LEASE_MS (2 * 60 * 1000)
+
 static const char *const connect_argv[] = {ASB_SHIM_PROGRAM, "connect", NULL};
+
+static struct asb_sandbox *make(struct asb_http *http, const struct asb_kind *kind,
+				const struct asb_sandbox_options *options,
+				const struct asb_sandbox_hooks *hooks)
+{
+	struct asb_sandbox *sandbox = asb_calloc(1, sizeof(*sandbox));
+
+	sandbox->http = http;
+	sandbox->kind = kind;
+	sandbox->options = *options;
+	if (hooks != NULL)
+		sandbox->hooks = *hooks;
+	asb_rights_init(&sandbox->rights, options->namespace_, kind->purpose);
+	return sandbox;
+}
 
 struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
 				    const struct asb_sandbox_options *options,
 				    const struct asb_sandbox_hooks *hooks)
 {
-	struct asb_sandbox *sandbox = asb_calloc(1, sizeof(*sandbox));
+	struct asb_sandbox *sandbox = make(http, &asb_kind_made, options, hooks);
 
-	sandbox->http = http;
-	sandbox->options = *options;
-	if (hooks != NULL)
-		sandbox->hooks = *hooks;
 	sandbox->instance = asb_random_name(&sandbox->unnamed);
 	sandbox->name = asb_strdup(options->name != NULL ? options->name : sandbox->instance);
-	asb_rights_init(&sandbox->rights, options->namespace_);
+	return sandbox;
+}
+
+struct asb_sandbox *asb_sandbox_open(struct asb_http *http, const char *namespace_,
+				     const char *name, const struct asb_sandbox_hooks *hooks)
+{
+	const struct asb_sandbox_options options = {
+		.namespace_ = namespace_,
+		.name = name,
+		.ready_timeout_ms = OPEN_READY_TIMEOUT_MS,
+		.lease_ms = OPEN_LEASE_MS,
+	};
+	struct asb_sandbox *sandbox = make(http, &asb_kind_opened, &options, hooks);
+
+	sandbox->name = asb_strdup(name);
 	return sandbox;
 }
 
@@ -42,6 +70,8 @@ void asb_sandbox_free(struct asb_sandbox *sandbox)
 	asb_object_release(&sandbox->shim, sandbox->http);
 	asb_object_release(&sandbox->sandbox, sandbox->http);
 	asb_object_release(&sandbox->config, sandbox->http);
+	cJSON_Delete(sandbox->found);
+	cJSON_Delete(sandbox->found_pod);
 	free(sandbox->name);
 	free(sandbox->instance);
 	free(sandbox->running_uid);
@@ -80,6 +110,9 @@ static void step_lease(struct asb_sandbox *sandbox)
 {
 	struct asb_error failure = ASB_ERROR_INIT;
 
+	if (sandbox->kind->shared)
+		asb_lease_observe(&sandbox->lease, sandbox->observer.sandbox,
+				  asb_http_clock_offset_ms(sandbox->http), asb_lease_clock_ms());
 	if (asb_lease_step(&sandbox->lease, sandbox->http, &failure) == 0 || failure.http == 404)
 		return; /* that it has gone is the observer's to find */
 	if (!sandbox->lease.renewable)
@@ -251,9 +284,22 @@ static int step_observer(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
+int asb_sandbox_create(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	sandbox->started_ms = asb_monotonic_ms();
+	return sandbox->kind->create(sandbox, err);
+}
+
+int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
+{
+	if (sandbox->phase == ASB_SANDBOX_GONE)
+		return 0;
+	return sandbox->kind->delete (sandbox, force, err);
+}
+
 int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	if (asb_sandbox_step_creation(sandbox, err) < 0)
+	if (sandbox->kind->step(sandbox, err) < 0)
 		return -1;
 	if (sandbox->leased) {
 		if (step_observer(sandbox, err) < 0)

@@ -63,6 +63,17 @@ struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
 				    const struct asb_sandbox_options *options,
 				    const struct asb_sandbox_hooks *hooks);
 
+/*
+ * A Sandbox that is there, to run more commands in. The same steps: prepare reads it and finds out
+ * whether commands can be run in it at all (it exists, is not suspended, its pod was started with
+ * the plugin's shim), create makes nothing and may reach RUNNING at once, step follows it; delete
+ * leaves it alone. While it is attached, its shutdownTime is kept two minutes ahead where the
+ * rights allow it and it has one: never shortened, whoever else moves it. RUNNING is waited for
+ * five minutes at most. The strings are borrowed.
+ */
+struct asb_sandbox *asb_sandbox_open(struct asb_http *http, const char *namespace_,
+				     const char *name, const struct asb_sandbox_hooks *hooks);
+
 /* Checks the options (usage errors), the rights and, in parallel with them, the shim ConfigMap and
  * the API discovery; names what is missing. Creates nothing. */
 int asb_sandbox_prepare(struct asb_sandbox *sandbox, struct asb_error *err);

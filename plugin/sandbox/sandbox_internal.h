@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox_internal.h - what prepare.c, creation.c, sandbox.c and deletion.c share. Nobody else
- * includes it.
+ * sandbox_internal.h - what the files share that make up a sandbox: sandbox.c for all kinds, and
+ * those of one kind. Nobody else includes it.
  */
 #ifndef ASB_SANDBOX_INTERNAL_H
 #define ASB_SANDBOX_INTERNAL_H
@@ -19,8 +19,23 @@ struct asb_judgement {
 	const char *told; /* code of the last notice */
 };
 
+/* What differs from one kind of sandbox to the other; the functions are those of sandbox.h. */
+struct asb_kind {
+	enum asb_purpose purpose;
+	bool shared; /* others may move the end of its life */
+	int (*prepare)(struct asb_sandbox *sandbox, struct asb_error *err);
+	int (*create)(struct asb_sandbox *sandbox, struct asb_error *err);
+	/* Moves on what was started by `create`, up to observing and the lease. */
+	int (*step)(struct asb_sandbox *sandbox, struct asb_error *err);
+	int (*delete)(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
+};
+
+extern const struct asb_kind asb_kind_made;   /* creation.c, deletion.c */
+extern const struct asb_kind asb_kind_opened; /* open.c */
+
 struct asb_sandbox {
 	struct asb_http *http;
+	const struct asb_kind *kind;
 	struct asb_sandbox_options options;
 	struct asb_sandbox_hooks hooks;
 	char *name;
@@ -31,6 +46,7 @@ struct asb_sandbox {
 
 	bool shim_present; /* its ConfigMap was seen and is ours */
 	struct asb_object shim, sandbox, config;
+	cJSON *found, *found_pod; /* what was opened, before it is observed */
 	struct asb_observer observer;
 	bool blind; /* the observer has failed while the command ran */
 	struct asb_lease lease;
@@ -46,8 +62,24 @@ void asb_sandbox_set_phase(struct asb_sandbox *sandbox, enum asb_sandbox_phase p
 __attribute__((format(printf, 2, 3))) void asb_sandbox_notice(struct asb_sandbox *sandbox,
 							      const char *format, ...);
 
-/* creation.c: moves the objects on; starts observing and the lease once the Sandbox is there. */
-int asb_sandbox_step_creation(struct asb_sandbox *sandbox, struct asb_error *err);
+/*
+ * prepare.c: asks for the rights and, while that is under way, n GETs; waits for all answers. The
+ * caller drops the requests (all-zero before) in any case.
+ */
+int asb_sandbox_ask(struct asb_sandbox *sandbox, struct asb_http_request *const *requests,
+		    const char *const *paths, unsigned n, struct asb_error *err);
+void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
+				struct asb_http_request *const *requests, unsigned n);
+/* -1 when the answer about the API group says that agent-sandbox is not there, or too old. */
+int asb_sandbox_judge_group(const struct asb_http_request *request, struct asb_error *err);
+
+int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err);
+int asb_sandbox_delete_made(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
+
+/* Whether a pod of that spec runs our shim as PID 1 where we look for it; err names what is
+ * missing. */
+int asb_sandbox_check_shim(const struct asb_sandbox *sandbox, const cJSON *pod_spec,
+			   struct asb_error *err);
 
 /* Length of the lease that the Sandbox is made with. */
 int64_t asb_sandbox_first_lease_ms(const struct asb_sandbox *sandbox);

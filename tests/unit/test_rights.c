@@ -27,7 +27,7 @@ static const struct grant seed[] = {
 
 static void allow(struct asb_rights *rights, const struct grant *grants)
 {
-	asb_rights_init(rights, "computer");
+	asb_rights_init(rights, "computer", ASB_PURPOSE_MAKE);
 	for (size_t i = 0; i < ASB_RIGHTS; i++) {
 		struct asb_access *right = &rights->items[i];
 		const char *sub = right->subresource;
@@ -135,7 +135,7 @@ static void nothing_at_all_is_one_list(void **state)
 	struct asb_error err = ASB_ERROR_INIT;
 
 	(void)state;
-	asb_rights_init(&rights, "computer");
+	asb_rights_init(&rights, "computer", ASB_PURPOSE_MAKE);
 	assert_int_equal(asb_rights_require(&rights, &err), -1);
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
 		assert_non_null(strstr(err.message, named[i]));
@@ -150,7 +150,7 @@ static void the_questions(void **state)
 	struct asb_rights rights;
 
 	(void)state;
-	asb_rights_init(&rights, "elsewhere");
+	asb_rights_init(&rights, "elsewhere", ASB_PURPOSE_MAKE);
 	for (size_t i = 0; i < ASB_RIGHTS; i++) {
 		assert_string_equal(rights.items[i].namespace_, "elsewhere");
 		assert_non_null(rights.items[i].verb);
