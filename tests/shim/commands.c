@@ -305,6 +305,41 @@ static void the_record_counts(void **state)
 	assert_true(job->record.stdout_sum == UINT64_C(0xef46db3751d8e999)); /* of nothing */
 }
 
+static void expect_oom(struct suite *s, const char *file, const char *before, const char *after)
+{
+	struct client *c = &s->client;
+	struct job *job;
+
+	sandbox_cgroup_file(file, before);
+	job = run_line(c, "kill -KILL $$");
+	assert_false(job->record.oom); /* no kill was counted meanwhile */
+	job = job_line(c, "sleep 600");
+	client_until(c, &job->started);
+	sandbox_cgroup_file(file, after);
+	job_signal(c, job, "KILL");
+	job_wait(c, job);
+	assert_true(job->record.oom);
+	sandbox_cgroup_file(file, before);
+	job = job_line(c, "sleep 600");
+	client_until(c, &job->started);
+	sandbox_cgroup_file(file, after);
+	job_signal(c, job, "TERM");
+	job_wait(c, job);
+	assert_false(job->record.oom); /* it was not this one that was killed */
+	sandbox_cgroup_file(file, NULL);
+}
+
+static void a_kill_for_memory_is_told(void **state)
+{
+	struct suite *s = *state;
+
+	expect_oom(s, "memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n",
+		   "oom_kill_disable 0\nunder_oom 0\noom_kill 8\n");
+	expect_oom(s, "memory.events",
+		   "low 0\nhigh 0\nmax 5\noom 1\noom_kill 1\noom_group_kill 0\n",
+		   "low 0\nhigh 0\nmax 9\noom 2\noom_kill 2\noom_group_kill 0\n");
+}
+
 int asb_test_commands(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +356,7 @@ int asb_test_commands(void)
 		SUITE_TEST(a_description_has_a_limit),
 		SUITE_TEST(a_child_begins_clean),
 		SUITE_TEST(the_record_counts),
+		SUITE_TEST(a_kill_for_memory_is_told),
 	};
 
 	return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

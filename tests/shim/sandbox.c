@@ -44,14 +44,41 @@ void pause_briefly(void)
 static char installed[64];
 static bool instrumented;
 
+/* A path below the directory of the copy. */
+static const char *beside(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%.*s/%s", (int)(strrchr(installed, '/') - installed),
+		 installed, name);
+	return path;
+}
+
+static pid_t installer;
+
 static void uninstall(void)
 {
-	char directory[sizeof(installed)];
-
+	if (getpid() != installer)
+		return;
 	(void)unlink(installed);
-	snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(installed, '/') - installed),
-		 installed);
-	(void)rmdir(directory);
+	(void)rmdir(beside("cgroup/memory"));
+	(void)rmdir(beside("cgroup"));
+	(void)rmdir(beside(""));
+}
+
+void sandbox_cgroup_file(const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "cgroup/%s", name);
+	if (text == NULL) {
+		(void)unlink(beside(path));
+		return;
+	}
+	file = fopen(beside(path), "we");
+	if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
+		die(path);
 }
 
 /* A copy that can be executed but not read, as it is in a pod. */
@@ -78,6 +105,9 @@ static void install(const char *from)
 		die(installed);
 	(void)close(in);
 	(void)close(out);
+	if (mkdir(beside("cgroup"), 0755) < 0 || mkdir(beside("cgroup/memory"), 0755) < 0)
+		die(installed);
+	installer = getpid();
 	(void)atexit(uninstall);
 }
 
@@ -163,6 +193,11 @@ static _Noreturn void become_init(int go, int out, int err)
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
 		fprintf(stderr, "shim-test: cannot mount /proc: %s\n", strerror(errno));
+		_exit(1);
+	}
+	/* Not this machine's cgroups, which have nothing to do with the sandbox. */
+	if (mount(beside("cgroup"), "/sys/fs/cgroup", NULL, MS_BIND, NULL) < 0) {
+		fprintf(stderr, "shim-test: cannot mount /sys/fs/cgroup: %s\n", strerror(errno));
 		_exit(1);
 	}
 	drop_rights();

@@ -53,6 +53,13 @@ bool sandbox_wait_count(const struct sandbox *box, const char *name, const char 
 /* A number from /proc/<PID 1>/status, such as VmRSS (KiB); -1 when it isn't there. */
 long sandbox_status(const struct sandbox *box, const char *key);
 
+/*
+ * Writes a file of what every sandbox sees as /sys/fs/cgroup ("memory.events"), or removes it when
+ * text is NULL. The name may have one directory before it, "memory/memory.oom_control", which
+ * stays.
+ */
+void sandbox_cgroup_file(const char *name, const char *text);
+
 /* How many descriptors PID 1 has open; 0 when that can't be seen. */
 int sandbox_open_files(const struct sandbox *box);
 
