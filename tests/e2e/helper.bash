@@ -82,7 +82,9 @@ background() { # background ARG...: the plugin itself with the user's kubeconfig
   plugin=$!
   within 10 started $plugin
 }
-started() { grep -q '^kubectl-agentsan' "/proc/$1/comm" 2>/dev/null || ended "$1"; }
+started() { # the kernel keeps 15 characters of a name
+  grep -q '^kubectl-agentsa' "/proc/$1/comm" 2>/dev/null || ended "$1"
+}
 ends_with() { # ends_with CODE SECONDS: the plugin in the background ends with that status
   local code=0
   within "$2" ended $plugin || { echo "still running after $2 s"; kill -KILL $plugin; return 1; }
