@@ -9,7 +9,6 @@
 
 #include "plugin/base/options.h"
 #include "plugin/sandbox/inner_config.h"
-#include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/shim_configmap.h"
 #include "plugin/sandbox/spec.h"
@@ -42,6 +41,7 @@ static int post_sandbox(struct asb_sandbox *sandbox, struct asb_error *err)
 	int64_t offset = asb_http_clock_offset_ms(sandbox->http);
 	ASB_TEXT end = asb_lease_shutdown_time(asb_sandbox_first_lease_ms(sandbox), offset);
 	struct asb_spec spec = {
+		.api_version = sandbox->api->sandbox,
 		.name = sandbox->name,
 		.instance = sandbox->instance,
 		.shutdown_time = end,
@@ -49,15 +49,17 @@ static int post_sandbox(struct asb_sandbox *sandbox, struct asb_error *err)
 	};
 	ASB_JSON object = asb_spec_build(&sandbox->options, &spec);
 
-	asb_object_init(&sandbox->sandbox, &asb_sandboxes, sandbox->options.namespace_,
+	asb_object_init(&sandbox->sandbox, &sandbox->api->sandboxes, sandbox->options.namespace_,
 			sandbox->name);
 	return asb_object_post(&sandbox->sandbox, sandbox->http, object, err);
 }
 
 static int post_config(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	ASB_JSON object = asb_inner_config(sandbox->name, sandbox->sandbox.uid, sandbox->instance,
-					   sandbox->options.inner_namespace);
+	const struct asb_owner owner = {sandbox->api->sandbox, "Sandbox", sandbox->name,
+					sandbox->sandbox.uid};
+	ASB_JSON object =
+		asb_inner_config(&owner, sandbox->instance, sandbox->options.inner_namespace);
 
 	asb_object_init(&sandbox->config, &asb_configmaps, sandbox->options.namespace_,
 			sandbox->name);

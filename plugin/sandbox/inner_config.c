@@ -28,20 +28,21 @@ static char *kubeconfig_text(const char *inner_namespace)
 	return asb_json_print(config);
 }
 
-cJSON *asb_inner_config(const char *name, const char *uid, const char *instance,
+cJSON *asb_inner_config(const struct asb_owner *owner, const char *instance,
 			const char *inner_namespace)
 {
 	ASB_TEXT text = kubeconfig_text(inner_namespace);
 	cJSON *object = asb_json_literal("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
 					 "\"metadata\":{},\"immutable\":true}");
-	cJSON *owner = asb_json_literal("{\"apiVersion\":\"" ASB_SANDBOX_API_VERSION
-					"\",\"kind\":\"Sandbox\"}");
+	cJSON *reference = asb_json_literal("{}");
 
-	asb_json_set_string(object, "metadata/name", name);
+	asb_json_set_string(object, "metadata/name", owner->name);
 	asb_labels_set(object, "metadata", "kubeconfig", instance);
-	asb_json_set_string(owner, "name", name);
-	asb_json_set_string(owner, "uid", uid);
-	asb_json_append(object, "metadata/ownerReferences", owner);
+	asb_json_set_string(reference, "apiVersion", owner->api_version);
+	asb_json_set_string(reference, "kind", owner->kind);
+	asb_json_set_string(reference, "name", owner->name);
+	asb_json_set_string(reference, "uid", owner->uid);
+	asb_json_append(object, "metadata/ownerReferences", reference);
 	asb_json_set_string(object, "data/" ASB_INNER_CONFIG_KEY, text);
 	return object;
 }

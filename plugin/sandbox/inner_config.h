@@ -3,8 +3,8 @@
  * inner_config.h - the kubeconfig of the kubectl inside, as a ConfigMap of the sandbox's own.
  *
  * It holds no secret: it names the files of the pod's ServiceAccount and gives kubectl a default
- * namespace. Owned by the Sandbox (by UID, without blockOwnerDeletion, which would need a right on
- * sandboxes/finalizers), so that garbage collection removes it whatever becomes of us.
+ * namespace. Owned by the Sandbox or pod (by UID, without blockOwnerDeletion, which would need a
+ * right on sandboxes/finalizers), so that garbage collection removes it whatever becomes of us.
  */
 #ifndef ASB_INNER_CONFIG_H
 #define ASB_INNER_CONFIG_H
@@ -13,8 +13,12 @@
 
 #define ASB_INNER_CONFIG_KEY "config"
 
-/* `name` is both the ConfigMap's and the Sandbox's, `uid` the Sandbox's. */
-cJSON *asb_inner_config(const char *name, const char *uid, const char *instance,
+/* What the ConfigMap belongs to, and is named after. Borrowed. */
+struct asb_owner {
+	const char *api_version, *kind, *name, *uid;
+};
+
+cJSON *asb_inner_config(const struct asb_owner *owner, const char *instance,
 			const char *inner_namespace);
 
 #endif

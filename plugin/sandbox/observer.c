@@ -155,7 +155,7 @@ static void on_sandbox(void *context, enum asb_watch_event event, const cJSON *o
 static int start_sandbox(struct asb_observer *observer, struct asb_error *err)
 {
 	struct asb_source_target target = {
-		.resource = &asb_sandboxes,
+		.resource = &asb_api_of(observer->sandbox)->sandboxes,
 		.namespace_ = observer->namespace_,
 		.name = asb_json_string(observer->sandbox, "metadata/name"),
 		.resource_version = asb_json_string(observer->sandbox, "metadata/resourceVersion"),

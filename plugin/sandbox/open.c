@@ -4,22 +4,14 @@
 #include <string.h>
 
 #include "plugin/base/buffer.h"
-#include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
-
-static bool is_suspended(const cJSON *object)
-{
-	const char *mode = asb_json_string(object, "spec/operatingMode");
-
-	return mode != NULL && strcmp(mode, "Suspended") == 0;
-}
 
 static int check_state(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	if (asb_json_string(sandbox->found, "metadata/deletionTimestamp") != NULL)
 		return asb_fail(err, "sandbox \"%s\" is being deleted", sandbox->name);
-	if (!is_suspended(sandbox->found))
+	if (!asb_is_suspended(sandbox->found))
 		return 0;
 	asb_fail(err, "sandbox \"%s\" is suspended", sandbox->name);
 	return asb_hint(err, "wake it up with: kubectl agentsandbox -n %s resume %s",
@@ -76,12 +68,22 @@ static int check_pod(const struct asb_sandbox *sandbox, struct asb_error *err)
 	return asb_sandbox_check_shim(sandbox, spec, err);
 }
 
+/* The question was asked in v1beta1, before it was known that the cluster is older. */
+static cJSON *read_object(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	ASB_TEXT path = asb_api_path(&sandbox->api->sandboxes, sandbox->options.namespace_,
+				     sandbox->name, NULL);
+
+	return asb_api_get(sandbox->http, path, err);
+}
+
 static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *object,
 		 const struct asb_http_request *pod, struct asb_error *err)
 {
 	struct asb_error ignored = ASB_ERROR_INIT;
 
-	sandbox->found = asb_api_result(object, err);
+	sandbox->found = sandbox->api == &asb_api_v1beta1 ? asb_api_result(object, err)
+							  : read_object(sandbox, err);
 	if (sandbox->found == NULL && err->http == 404)
 		return asb_hint(err,
 				"kubectl agentsandbox -n %s list shows the sandboxes there are",
@@ -97,7 +99,8 @@ static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *obj
 static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	const char *namespace_ = sandbox->options.namespace_;
-	ASB_TEXT object_path = asb_api_path(&asb_sandboxes, namespace_, sandbox->name, NULL);
+	ASB_TEXT object_path =
+		asb_api_path(&asb_api_v1beta1.sandboxes, namespace_, sandbox->name, NULL);
 	ASB_TEXT pod_path = asb_api_path(&asb_pods, namespace_, sandbox->name, NULL);
 	const char *const paths[] = {"/apis/" ASB_SANDBOX_GROUP, object_path, pod_path};
 	struct asb_http_request group = {0}, object = {0}, pod = {0};
@@ -107,7 +110,7 @@ static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 	if (object_path == NULL)
 		return asb_fail_usage(err, "\"%s\" can't be the name of a sandbox", sandbox->name);
 	if (asb_sandbox_ask(sandbox, requests, paths, 3, err) == 0 &&
-	    asb_sandbox_judge_group(&group, err) == 0 &&
+	    asb_sandbox_judge_group(sandbox, &group, err) == 0 &&
 	    asb_rights_require(&sandbox->rights, err) == 0)
 		result = judge(sandbox, &object, &pod, err);
 	asb_sandbox_drop_questions(sandbox, requests, 3);
@@ -119,7 +122,7 @@ static int create(struct asb_sandbox *sandbox, struct asb_error *err)
 	bool renewable = asb_rights_allow(&sandbox->rights, ASB_RIGHT_SANDBOX_PATCH);
 	cJSON *found = sandbox->found;
 
-	asb_object_init(&sandbox->sandbox, &asb_sandboxes, sandbox->options.namespace_,
+	asb_object_init(&sandbox->sandbox, &sandbox->api->sandboxes, sandbox->options.namespace_,
 			sandbox->name);
 	asb_lease_init(&sandbox->lease, sandbox->sandbox.path, sandbox->options.lease_ms, renewable,
 		       asb_lease_clock_ms());

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything that can be known before anything is made: one round trip. */
-#include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/shim_configmap.h"
 #include "plugin/sandbox/spec.h"
@@ -10,9 +9,32 @@
 	"kubectl apply --server-side -f https://github.com/kubernetes-sigs/agent-sandbox/" \
 	"releases/download/v1.0.2/sandbox-with-extensions.yaml"
 
-/* 404: the API group is unknown. Who may not ask (403) finds out when the Sandbox is made. */
-int asb_sandbox_judge_group(const struct asb_http_request *request, struct asb_error *err)
+/* None of the versions that are served is one of ours: a later release than any that was known. */
+static int fail_versions(const cJSON *group, struct asb_error *err)
 {
+	struct asb_buffer served = ASB_BUFFER_INIT;
+	const cJSON *version;
+
+	cJSON_ArrayForEach(version, asb_json_member(group, "versions"))
+	{
+		const char *name = asb_json_string(version, "version");
+
+		asb_buffer_addf(&served, "%s%s", served.length == 0 ? "" : ", ",
+				name != NULL ? name : "?");
+	}
+	asb_fail(err,
+		 "the agent-sandbox of this cluster serves " ASB_SANDBOX_GROUP
+		 " as %s; this plugin speaks v1beta1 and v1alpha1",
+		 served.length == 0 ? "nothing" : served.data);
+	asb_buffer_release(&served);
+	return asb_hint(err, "a later version of the plugin may know it: kubectl krew upgrade");
+}
+
+/* 404: the API group is unknown. Who may not ask (403) finds out when the Sandbox is made. */
+int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_request *request,
+			    struct asb_error *err)
+{
+	const struct asb_api *api;
 	ASB_JSON group = NULL;
 
 	if (request->status == 404) {
@@ -25,10 +47,11 @@ int asb_sandbox_judge_group(const struct asb_http_request *request, struct asb_e
 	group = asb_api_result(request, err);
 	if (group == NULL)
 		return asb_wrap(err, "looking for the API group " ASB_SANDBOX_GROUP);
-	if (asb_json_find(group, "versions", "version", ASB_SANDBOX_VERSION) != NULL)
-		return 0;
-	asb_fail(err, "the agent-sandbox of this cluster does not serve " ASB_SANDBOX_API_VERSION);
-	return asb_hint(err, "it is older than v0.5; v1.0 or later is needed:\n" INSTALL_HINT);
+	api = asb_api_served(group);
+	if (api == NULL)
+		return fail_versions(group, err);
+	sandbox->api = api;
+	return 0;
 }
 
 /* The name is a hash of the content: another content under it was put there by somebody, and would
@@ -108,7 +131,7 @@ int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err)
 	if (asb_spec_check(&sandbox->options, err) < 0)
 		return -1;
 	if (asb_sandbox_ask(sandbox, requests, paths, 2, err) == 0 &&
-	    asb_sandbox_judge_group(&group, err) == 0 &&
+	    asb_sandbox_judge_group(sandbox, &group, err) == 0 &&
 	    asb_rights_require(&sandbox->rights, err) == 0)
 		result = judge_shim(sandbox, &shim, err);
 	asb_sandbox_drop_questions(sandbox, requests, 2);

@@ -29,6 +29,7 @@ static struct asb_sandbox *make(struct asb_http *http, const struct asb_kind *ki
 
 	sandbox->http = http;
 	sandbox->kind = kind;
+	sandbox->api = &asb_api_v1beta1;
 	sandbox->options = *options;
 	if (hooks != NULL)
 		sandbox->hooks = *hooks;

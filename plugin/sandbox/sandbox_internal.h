@@ -9,6 +9,7 @@
 #include "plugin/sandbox/lease.h"
 #include "plugin/sandbox/object.h"
 #include "plugin/sandbox/observer.h"
+#include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/rights.h"
 #include "plugin/sandbox/sandbox.h"
 
@@ -36,6 +37,7 @@ extern const struct asb_kind asb_kind_opened; /* open.c */
 struct asb_sandbox {
 	struct asb_http *http;
 	const struct asb_kind *kind;
+	const struct asb_api *api; /* found by prepare */
 	struct asb_sandbox_options options;
 	struct asb_sandbox_hooks hooks;
 	char *name;
@@ -70,8 +72,10 @@ int asb_sandbox_ask(struct asb_sandbox *sandbox, struct asb_http_request *const 
 		    const char *const *paths, unsigned n, struct asb_error *err);
 void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
 				struct asb_http_request *const *requests, unsigned n);
-/* -1 when the answer about the API group says that agent-sandbox is not there, or too old. */
-int asb_sandbox_judge_group(const struct asb_http_request *request, struct asb_error *err);
+/* Chooses sandbox->api by the answer about the API group; -1 when agent-sandbox is not there, or in
+ * no version we know. */
+int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_request *request,
+			    struct asb_error *err);
 
 int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err);
 int asb_sandbox_delete_made(struct asb_sandbox *sandbox, bool force, struct asb_error *err);

@@ -223,6 +223,7 @@ cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct as
 					  "\"shutdownPolicy\":\"Delete\",\"podTemplate\":{"
 					  "\"metadata\":{}}}}");
 
+	asb_json_set_string(sandbox, "apiVersion", spec->api_version);
 	asb_json_set_string(sandbox, "metadata/name", spec->name);
 	asb_labels_set(sandbox, "metadata", "sandbox", spec->instance);
 	asb_labels_set(sandbox, "spec/podTemplate/metadata", "sandbox", spec->instance);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec.h - from what the user wants to the Sandbox object (agents.x-k8s.io/v1beta1). Pure.
+ * spec.h - from what the user wants to the Sandbox object. Pure.
  *
  * The pod passes PodSecurity "restricted" unless the user asks for root by `user` "0". It runs the
  * shim as PID 1 in the one container "main", with a read-only root filesystem and three writable
@@ -26,6 +26,7 @@
 
 /* What is decided per run. All borrowed. */
 struct asb_spec {
+	const char *api_version; /* of the Sandbox; NULL: v1beta1 */
 	const char *name;
 	const char *instance;	    /* label app.kubernetes.io/instance, see labels.h */
 	const char *shutdown_time;  /* RFC 3339 */

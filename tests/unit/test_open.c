@@ -162,6 +162,22 @@ static void what_prepare_refuses(void **state)
 	}
 }
 
+/* The first question names v1beta1; the cluster is older than that. */
+static void in_an_old_cluster(void **state)
+{
+	static const char old[] = GROUP "/v1alpha1/namespaces/computer/sandboxes/box";
+	struct world world = {0};
+
+	(void)state;
+	open_world(&world, NULL, PODS(CONTAINER, RUNNING));
+	fake_put(&world.api, GROUP, "{\"versions\":[{\"version\":\"v1alpha1\"}]}");
+	fake_put(&world.api, old, OBJECT("", "", CONTAINER));
+	assert_int_equal(asb_sandbox_prepare(world.sandbox, &world.err), 0);
+	assert_int_equal(asb_sandbox_create(world.sandbox, &world.err), 0);
+	assert_int_equal(asb_sandbox_phase(world.sandbox), ASB_SANDBOX_RUNNING);
+	close_world(&world);
+}
+
 /* Neither the right to create nor to delete, patch or list is needed, nor asked for in vain. */
 static void little_rights_suffice(void **state)
 {
@@ -265,6 +281,7 @@ int main(void)
 		cmocka_unit_test(at_once),
 		cmocka_unit_test(it_is_waited_for),
 		cmocka_unit_test(what_prepare_refuses),
+		cmocka_unit_test(in_an_old_cluster),
 		cmocka_unit_test(little_rights_suffice),
 		cmocka_unit_test(its_life_is_prolonged),
 		cmocka_unit_test(without_an_end_it_gets_none),

@@ -346,8 +346,9 @@ static void random_names(void **state)
 
 static void the_inner_kubeconfig(void **state)
 {
-	ASB_JSON object = asb_inner_config("run-abc", "uid-1", "run-xyz", "kube-system");
-	ASB_JSON fallback = asb_inner_config("run-abc", "uid-1", "run-xyz", NULL);
+	const struct asb_owner owner = {"agents.x-k8s.io/v1beta1", "Sandbox", "run-abc", "uid-1"};
+	ASB_JSON object = asb_inner_config(&owner, "run-xyz", "kube-system");
+	ASB_JSON fallback = asb_inner_config(&owner, "run-xyz", NULL);
 	struct asb_error err = ASB_ERROR_INIT;
 	const char *text = asb_json_string(object, "data/config");
 	ASB_JSON config = asb_json_parse(text, strlen(text), &err);
