@@ -197,11 +197,11 @@ static int collect(void *context, const char *bytes, size_t n)
 static void make_url(struct asb_watch *watch, bool list)
 {
 	struct asb_buffer url = ASB_BUFFER_INIT;
-	const char *mark = "?";
+	const char *mark = strchr(watch->path, '?') != NULL ? "&" : "?";
 
 	asb_buffer_addstr(&url, watch->path);
 	if (watch->field_selector != NULL) {
-		asb_buffer_addstr(&url, "?fieldSelector=");
+		asb_buffer_addf(&url, "%sfieldSelector=", mark);
 		asb_buffer_add_url(&url, watch->field_selector);
 		mark = "&";
 	}

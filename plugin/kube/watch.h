@@ -22,8 +22,8 @@ typedef void asb_watch_fn(void *context, enum asb_watch_event event, const cJSON
 
 struct asb_watch;
 
-/* Watches `path` (a collection) restricted by `field_selector` ("metadata.name=x", or NULL) from
- * `resource_version` (NULL: list first). */
+/* Watches `path` (a collection, perhaps with a query: "...?labelSelector=x") restricted by
+ * `field_selector` ("metadata.name=x", or NULL) from `resource_version` (NULL: list first). */
 struct asb_watch *asb_watch_start(struct asb_http *http, const char *path,
 				  const char *field_selector, const char *resource_version,
 				  asb_watch_fn *callback, void *context, struct asb_error *err);

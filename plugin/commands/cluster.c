@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/commands/cluster.h"
+
+#include <string.h>
+
+#include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/served.h"
+
+int asb_cluster_check_name(const char *what, const char *name, struct asb_error *err)
+{
+	if (asb_is_dns_label(name))
+		return 0;
+	asb_fail_usage(err, "%s \"%s\" is no valid name", what, name);
+	return asb_hint(err, "names have up to 63 lower case letters, digits and '-', with a "
+			     "letter or digit at both ends");
+}
+
+int asb_cluster_open(struct asb_cluster *cluster, const struct asb_context *context,
+		     struct asb_error *err)
+{
+	memset(cluster, 0, sizeof(*cluster));
+	cluster->namespace_ = context->namespace_; /* the setting's when not given */
+	if (asb_cluster_check_name("--namespace", cluster->namespace_, err) != 0 ||
+	    asb_kubeconfig_load(&context->kubeconfig, &cluster->kubeconfig, err) != 0)
+		return -1;
+	cluster->http = asb_http_new(&cluster->kubeconfig, err);
+	if (cluster->http == NULL)
+		return -1;
+	cluster->api = asb_served(cluster->http, err);
+	return cluster->api == NULL ? -1 : 0;
+}
+
+void asb_cluster_close(struct asb_cluster *cluster)
+{
+	asb_http_free(cluster->http);
+	asb_kubeconfig_release(&cluster->kubeconfig);
+	memset(cluster, 0, sizeof(*cluster));
+}

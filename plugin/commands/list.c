@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* list.c - `list`: the sandboxes there are, once or as they change. */
+#include <string.h>
+#include <time.h>
+
+#include "plugin/base/age.h"
+#include "plugin/base/clock.h"
+#include "plugin/base/yaml.h"
+#include "plugin/commands/cluster.h"
+#include "plugin/kube/watch.h"
+#include "plugin/sandbox/inventory.h"
+#include "plugin/sandbox/observer.h"
+#include "plugin/sandbox/resources.h"
+#include "plugin/term/table.h"
+
+struct values {
+	bool everywhere, foreign, watch;
+	const char *selector, *output;
+};
+
+enum format { COLUMNS, WIDE, JSON, YAML, NAME };
+
+struct list {
+	struct asb_cluster cluster;
+	enum format format;
+	bool everywhere;
+	struct asb_table table;
+	bool documents; /* a YAML document was written before */
+};
+
+static const struct asb_command_option options[] = {
+	{"all-namespaces", 'A', ASB_OPTION_FLAG, offsetof(struct values, everywhere), NULL,
+	 "sandboxes of all namespaces"},
+	{"selector", 'l', ASB_OPTION_STRING, offsetof(struct values, selector), "SELECTOR",
+	 "only those with these labels, such as team=blue"},
+	{"all", 0, ASB_OPTION_FLAG, offsetof(struct values, foreign), NULL,
+	 "also sandboxes that were not made by this plugin"},
+	{"watch", 'w', ASB_OPTION_FLAG, offsetof(struct values, watch), NULL,
+	 "go on and show every change"},
+	{"output", 'o', ASB_OPTION_STRING, offsetof(struct values, output), "FORMAT",
+	 "\"wide\": more columns; \"json\" or \"yaml\": the objects; \"name\": only the names"},
+	{0},
+};
+
+static int parse_format(const char *text, enum format *format, struct asb_error *err)
+{
+	static const char *const names[] = {
+		[WIDE] = "wide", [JSON] = "json", [YAML] = "yaml", [NAME] = "name"};
+
+	*format = COLUMNS;
+	if (text == NULL)
+		return 0;
+	for (*format = WIDE; *format <= NAME; (*format)++) {
+		if (strcmp(text, names[*format]) == 0)
+			return 0;
+	}
+	asb_fail_usage(err, "--output: unknown format \"%s\"", text);
+	return asb_hint(err, "use wide, json, yaml or name");
+}
+
+/* --- a table --- */
+
+static void start_table(struct list *list)
+{
+	static const char *const headings[] = {
+		"NAMESPACE", "NAME",	"STATUS",	  "AGE",	  "ENDS", "IMAGE", "POD",
+		"NODE",	     "RUNTIME", "SERVICEACCOUNT", "READY-REASON", NULL};
+	const char *chosen[ASB_TABLE_COLUMNS] = {0};
+	size_t n = list->format == WIDE ? 11 : 6;
+	size_t first = list->everywhere ? 0 : 1;
+
+	memcpy(chosen, headings + first, (n - first) * sizeof(chosen[0]));
+	asb_table_init(&list->table, chosen);
+}
+
+static int64_t server_now_ms(const struct list *list)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
+	       asb_http_clock_offset_ms(list->cluster.http);
+}
+
+static const char *age_of(const cJSON *sandbox, int64_t now, char out[ASB_AGE_SIZE])
+{
+	int64_t made = asb_time_parse(asb_json_string(sandbox, "metadata/creationTimestamp"));
+
+	return made < 0 ? "<unknown>" : asb_age_format(now - made, out);
+}
+
+static const char *end_of(const cJSON *sandbox, int64_t now, char out[ASB_AGE_SIZE])
+{
+	int64_t end = asb_time_parse(asb_json_string(sandbox, "spec/shutdownTime"));
+
+	if (end < 0)
+		return "never";
+	return end <= now ? "now" : asb_age_format(end - now, out);
+}
+
+static void add_row(struct list *list, const cJSON *sandbox)
+{
+	int64_t now = server_now_ms(list);
+	const cJSON *pod = asb_json_at(sandbox, "spec/podTemplate/spec");
+	const cJSON *ready = asb_json_find(sandbox, "status/conditions", "type", "Ready");
+	char age[ASB_AGE_SIZE], end[ASB_AGE_SIZE];
+	const char *const cells[] = {
+		asb_json_string(sandbox, "metadata/namespace"),
+		asb_json_string(sandbox, "metadata/name"),
+		asb_inventory_status(sandbox),
+		age_of(sandbox, now, age),
+		end_of(sandbox, now, end),
+		asb_inventory_image(sandbox),
+		asb_observer_pod_name(sandbox),
+		asb_json_string(sandbox, "status/nodeName"),
+		asb_json_string(pod, "runtimeClassName"),
+		asb_json_string(pod, "serviceAccountName"),
+		asb_json_string(ready, "reason"),
+	};
+
+	asb_table_add(&list->table, cells + (list->everywhere ? 0 : 1));
+}
+
+/* --- the other formats --- */
+
+static void print_yaml(struct list *list, const cJSON *object)
+{
+	ASB_TEXT text = asb_yaml_print(object);
+
+	printf("%s%s", list->documents ? "---\n" : "", text);
+	list->documents = true;
+}
+
+static void print_json(const cJSON *object)
+{
+	ASB_TEXT text = asb_json_print(object);
+
+	puts(text);
+}
+
+static void print_name(const cJSON *sandbox)
+{
+	const char *name = asb_json_string(sandbox, "metadata/name");
+
+	printf("sandbox.%s/%s\n", asb_sandboxes.group, name == NULL ? "" : name);
+}
+
+/* As kubectl: who wrote which field is left out. */
+static cJSON *without_managed_fields(const cJSON *object)
+{
+	cJSON *copy = cJSON_Duplicate(object, true);
+	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(copy, "metadata");
+	cJSON *item;
+
+	if (copy == NULL)
+		asb_out_of_memory();
+	cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(copy, "items"))
+	{
+		metadata = cJSON_GetObjectItemCaseSensitive(item, "metadata");
+		cJSON_DeleteItemFromObjectCaseSensitive(metadata, "managedFields");
+	}
+	return copy;
+}
+
+/* A Sandbox, or the list of them. */
+static void show_object(struct list *list, const cJSON *object)
+{
+	ASB_JSON shown = without_managed_fields(object);
+
+	if (list->format == JSON)
+		print_json(shown);
+	else
+		print_yaml(list, shown);
+}
+
+static void show_one(struct list *list, const cJSON *sandbox)
+{
+	switch (list->format) {
+	case COLUMNS:
+	case WIDE:
+		add_row(list, sandbox);
+		return;
+	case JSON:
+	case YAML:
+		show_object(list, sandbox);
+		return;
+	case NAME:
+		print_name(sandbox);
+		return;
+	}
+}
+
+static void say_nothing_found(const struct list *list)
+{
+	if (list->everywhere)
+		fputs("No resources found\n", stderr);
+	else
+		fprintf(stderr, "No resources found in %s namespace.\n", list->cluster.namespace_);
+}
+
+static void show_list(struct list *list, const cJSON *all)
+{
+	bool columns = list->format == COLUMNS || list->format == WIDE;
+	const cJSON *item;
+
+	if (list->format == JSON || list->format == YAML) {
+		show_object(list, all);
+		return;
+	}
+	cJSON_ArrayForEach(item, asb_json_member(all, "items"))
+	{
+		show_one(list, item);
+	}
+	if (columns && asb_json_at(all, "items/0") == NULL)
+		say_nothing_found(list);
+	else if (columns)
+		asb_table_print(&list->table, stdout);
+}
+
+/* --- as they change --- */
+
+static void on_change(void *context, enum asb_watch_event event, const cJSON *sandbox)
+{
+	(void)event; /* a deleted one shows in its state, as with kubectl */
+	show_one(context, sandbox);
+}
+
+static int follow(struct list *list, const char *path, const char *version, struct asb_error *err)
+{
+	struct asb_watch *watch =
+		asb_watch_start(list->cluster.http, path, NULL, version, on_change, list, err);
+	int rc = watch == NULL ? -1 : 0;
+
+	while (rc == 0) {
+		if (list->format == COLUMNS || list->format == WIDE)
+			asb_table_print(&list->table, stdout);
+		/* whoever reads has gone */
+		if (fflush(stdout) != 0)
+			break;
+		rc = asb_http_poll(list->cluster.http, NULL, 0, asb_watch_timeout(watch), err);
+		if (rc == 0)
+			rc = asb_watch_step(watch, err);
+	}
+	asb_watch_free(watch);
+	return rc;
+}
+
+static int show(struct list *list, const struct values *values, struct asb_error *err)
+{
+	const struct asb_inventory_scope scope = {
+		.namespace_ = values->everywhere ? NULL : list->cluster.namespace_,
+		.selector = values->selector,
+		.foreign = values->foreign,
+	};
+	ASB_TEXT path = asb_inventory_path(&list->cluster.api->sandboxes, &scope);
+	ASB_JSON all = asb_inventory_list(list->cluster.http, path, err);
+	const cJSON *item;
+
+	if (all == NULL)
+		return -1;
+	if (!values->watch) {
+		show_list(list, all);
+		return 0;
+	}
+	cJSON_ArrayForEach(item, asb_json_member(all, "items"))
+	{
+		show_one(list, item);
+	}
+	return follow(list, path, asb_json_string(all, "metadata/resourceVersion"), err);
+}
+
+static int run_list(const struct asb_context *context, const void *values,
+		    const struct asb_operands *operands, struct asb_error *err)
+{
+	const struct values *own = values;
+	struct list list = {.everywhere = own->everywhere};
+	int rc;
+
+	if (operands->count > 0)
+		return asb_fail_usage(err, "list takes no operands");
+	if (parse_format(own->output, &list.format, err) != 0)
+		return -1;
+	start_table(&list);
+	rc = asb_cluster_open(&list.cluster, context, err);
+	if (rc == 0)
+		rc = show(&list, own, err);
+	asb_cluster_close(&list.cluster);
+	asb_table_release(&list.table);
+	return rc;
+}
+
+const struct asb_command asb_command_list = {
+	.name = "list",
+	.summary = "Shows the sandboxes there are",
+	.usage = "list [-A] [-l SELECTOR] [--all] [-w] [-o wide|json|yaml|name]",
+	.description =
+		"Shows the sandboxes that this plugin has made in the namespace, whoever called "
+		"it: those of runs under way, and those that stay until their end.\n"
+		"ENDS says in what time the cluster deletes the sandbox. That of a run under way "
+		"is its lease, which is renewed again and again; of others \"extend\" moves it.",
+	.examples = "list\n"
+		    "list -A -o wide\n"
+		    "list -o json",
+	.options = options,
+	.values_size = sizeof(struct values),
+	.settings = true,
+	.run = run_list,
+};

@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# stay.bats - sandboxes that stay: made, seen, used, suspended, extended, deleted, and what is left of crashes cleaned up.
+load helper
+
+setup_file() { cluster_setup; }
+
+kept() { # kept NAME: a sandbox of ours that stays
+  asb run -q --name "$1" --keep true
+}
+
+@test "list shows our sandboxes with status, age, end and image; -A, -l, -o name, json and yaml" {
+  name=$(unique list)
+  kept "$name"
+  within 20 shows_status "$name" Running
+  run -0 asb list
+  [[ "${lines[0]}" =~ ^NAME\ +STATUS\ +AGE\ +ENDS\ +IMAGE$ ]]
+  [[ "$output" =~ $name\ +Running\ +[0-9]+s\ +(59|60)m\ +bitnami/kubectl ]]
+  run -0 asb list -o wide
+  [[ "$output" =~ $name\ .*\ $name\ .*normal-user\ +DependenciesReady ]]
+  run -0 asb list -o name
+  [[ "$output" == *"sandbox.agents.x-k8s.io/$name"* ]]
+  run -0 asb list -o json
+  [ "$(jq -r --arg n "$name" '.items[] | select(.metadata.name == $n).spec.shutdownPolicy' <<<"$output")" = Delete ]
+  asb list -o yaml >list.yaml
+  [[ "$(admin get -f list.yaml -o name)" == *"$name"* ]]
+  run ! grep managedFields list.yaml
+  instance=$(admin -n $NS get sandbox "$name" -o jsonpath='{.metadata.labels.app\.kubernetes\.io/instance}')
+  run -0 asb list -l "app.kubernetes.io/instance=$instance" -o name
+  [ "${#lines[@]}" -eq 1 ]
+  run -0 --separate-stderr asb list -l no=such
+  [ -z "$output" ]
+  [ "$stderr" = "No resources found in computer namespace." ]
+  run -2 asb list -o csv
+  run -125 asb list -A # our Role is that of one namespace
+  [[ "$output" == *Forbidden* ]]
+  KUBECONFIG=$ADMIN_KUBECONFIG run -0 kubectl agentsandbox list -A
+  [[ "$output" =~ $NS\ +$name ]]
+  admin -n $NS delete sandbox "$name"
+  gone "$name"
+}
+shows_status() { asb list | grep -qE "^$1 +$2 "; }
+
+@test "list shows sandboxes of others with --all only, and changes with --watch" {
+  name=$(unique other)
+  background list --all --watch >changes
+  admin apply -f - <<END
+{apiVersion: agents.x-k8s.io/v1beta1, kind: Sandbox, metadata: {name: $name, namespace: $NS},
+ spec: {operatingMode: Suspended, podTemplate: {spec: {containers: [{name: it, image: registry.invalid/none}]}}}}
+END
+  within 20 shows_all_status "$name" Suspended
+  run -0 asb list
+  [[ "$output" != *"$name"* ]]
+  within 20 grep -qE "^$name +Suspended .* never +registry.invalid/none" changes
+  kill $plugin
+  wait $plugin || true
+  admin -n $NS delete sandbox "$name"
+}
+shows_all_status() { asb list --all | grep -qE "^$1 +$2 "; }
+
+@test "delete takes names, --all only what is ours; an unknown name is an error unless --ignore-not-found" {
+  one=$(unique one) two=$(unique two) other=$(unique other)
+  kept "$one"
+  kept "$two"
+  admin apply -f - <<END
+{apiVersion: agents.x-k8s.io/v1beta1, kind: Sandbox, metadata: {name: $other, namespace: $NS},
+ spec: {operatingMode: Suspended, podTemplate: {spec: {containers: [{name: it, image: registry.invalid/none}]}}}}
+END
+  run -125 asb delete "$one" no-such-sandbox
+  [[ "$output" == *"sandbox \"$one\" deleted"* ]]
+  [[ "$output" == *"Error from server (NotFound): sandboxes.agents.x-k8s.io \"no-such-sandbox\" not found"* ]]
+  gone "$one"
+  run -0 asb delete no-such-sandbox --ignore-not-found
+  [ -z "$output" ]
+  run -0 asb delete --all
+  [[ "$output" == *"sandbox \"$two\" deleted"* ]]
+  [[ "$output" != *"$other"* ]]
+  gone "$two"
+  sandbox_exists "$other"
+  run -0 asb delete "$other" # a name says what is meant
+  run -2 asb delete
+  run -2 asb delete x --all
+  run -2 asb delete Not_A_Name
+}
+
+@test "suspend ends the pod and keeps the sandbox; extend moves its end" {
+  name=$(unique suspend)
+  kept "$name"
+  run -0 asb suspend "$name"
+  [ "$output" = "sandbox \"$name\" suspended" ]
+  run ! admin -n $NS get pod "$name"
+  shows_status "$name" Suspended
+  run -0 asb suspend "$name" --wait=false
+  run -0 asb extend "$name" --ttl 3h
+  end=$(admin -n $NS get sandbox "$name" -o jsonpath='{.spec.shutdownTime}')
+  [ "$output" = "sandbox \"$name\" stays until $end" ]
+  left=$(($(date -d "$end" +%s) - $(date +%s)))
+  [ "$left" -gt 10700 ] && [ "$left" -le 10802 ]
+  run -2 asb extend "$name"
+  run -125 asb extend no-such-sandbox --ttl 1h
+  run -125 asb suspend no-such-sandbox
+  [[ "$output" == *NotFound* ]]
+  asb delete "$name"
+  gone "$name"
+}
