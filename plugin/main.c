@@ -12,6 +12,7 @@
 
 #define DEFAULT_PROGRAM "kubectl agentsandbox"
 
+/* clang-format off: one on a line, in the order of the help text */
 static const struct asb_command *const commands[] = {
 	&asb_command_run,
 	&asb_command_list,
@@ -23,6 +24,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_help,
 	NULL,
 };
+/* clang-format on */
 
 /* Where the global options go, before and behind the command's name alike. */
 struct globals {
