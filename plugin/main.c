@@ -12,7 +12,8 @@
 
 #define DEFAULT_PROGRAM "kubectl agentsandbox"
 
-/* clang-format off: one on a line, in the order of the help text */
+/* One on a line, in the order of the help text. */
+/* clang-format off */
 static const struct asb_command *const commands[] = {
 	&asb_command_run,
 	&asb_command_list,
