@@ -16,14 +16,14 @@ static int keep(struct asb_sandbox *sandbox, struct asb_error *err)
 	ASB_JSON patch = asb_json_literal("{}");
 	ASB_JSON answer = NULL;
 
-	if (!asb_rights_allow(&sandbox->rights, ASB_RIGHT_SANDBOX_PATCH)) {
+	if (!asb_sandbox_renewable(sandbox)) {
 		asb_sandbox_notice(sandbox,
 				   "sandbox %s is kept until the end that was fixed at its start",
 				   sandbox->name);
 		return 0;
 	}
-	asb_json_set_string(patch, "spec/shutdownTime", end);
-	answer = asb_api_merge_patch(sandbox->http, sandbox->sandbox.path, patch, err);
+	asb_json_set_string(patch, sandbox->kind->end_path, end);
+	answer = asb_api_merge_patch(sandbox->http, sandbox->root.path, patch, err);
 	if (answer == NULL)
 		return asb_wrap(err, "keeping sandbox \"%s\"", sandbox->name);
 	asb_sandbox_notice(sandbox, "sandbox %s is kept until %s", sandbox->name, end);
@@ -34,7 +34,7 @@ static int keep(struct asb_sandbox *sandbox, struct asb_error *err)
  * one that the user gave may be. */
 static void identify(struct asb_sandbox *sandbox)
 {
-	struct asb_object *object = &sandbox->sandbox;
+	struct asb_object *object = &sandbox->root;
 	cJSON *found = NULL;
 
 	if (object->state != ASB_OBJECT_CONFLICT && object->state != ASB_OBJECT_UNKNOWN)
@@ -49,7 +49,7 @@ static void identify(struct asb_sandbox *sandbox)
 static void settle(struct asb_sandbox *sandbox)
 {
 	asb_sandbox_let_go(sandbox);
-	asb_object_settle(&sandbox->sandbox, sandbox->http, SETTLE_MS);
+	asb_object_settle(&sandbox->root, sandbox->http, SETTLE_MS);
 	asb_object_settle(&sandbox->shim, sandbox->http, SETTLE_MS);
 	asb_object_settle(&sandbox->config, sandbox->http, SETTLE_MS);
 	identify(sandbox);
@@ -62,18 +62,19 @@ static void settle(struct asb_sandbox *sandbox)
 
 static int fail_deletion(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	asb_wrap(err, "deleting sandbox \"%s\"", sandbox->name);
-	return asb_hint(err,
-			"the cluster deletes it when its lease runs out; or: kubectl -n %s delete "
-			"sandbox %s",
-			sandbox->options.namespace_, sandbox->name);
+	const char *noun = sandbox->kind->noun;
+
+	asb_wrap(err, "deleting %s \"%s\"", noun, sandbox->name);
+	return asb_hint(
+		err, "the cluster ends it when its lease runs out; or: kubectl -n %s delete %s %s",
+		sandbox->options.namespace_, noun, sandbox->name);
 }
 
-int asb_sandbox_delete_made(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
+int asb_sandbox_delete_created(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
 {
-	struct asb_object *objects[] = {&sandbox->sandbox, &sandbox->config};
+	struct asb_object *objects[] = {&sandbox->root, &sandbox->config};
 
-	if (sandbox->options.keep && !force && sandbox->sandbox.state == ASB_OBJECT_PRESENT) {
+	if (sandbox->options.keep && !force && sandbox->root.state == ASB_OBJECT_PRESENT) {
 		asb_sandbox_let_go(sandbox);
 		return keep(sandbox, err);
 	}

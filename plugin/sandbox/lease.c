@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "plugin/base/age.h"
 #include "plugin/kube/api.h"
 
 #define LONGEST_REQUEST_MS 10000
@@ -31,17 +32,6 @@ char *asb_lease_rfc3339(int64_t ms)
 	return asb_strdup(text);
 }
 
-bool asb_lease_parse(const char *text, int64_t *ms)
-{
-	struct tm tm = {0};
-	const char *rest = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	if (rest == NULL || *rest != '\0')
-		return false;
-	*ms = (int64_t)timegm(&tm) * 1000;
-	return true;
-}
-
 char *asb_lease_shutdown_time(int64_t length_ms, int64_t offset_ms)
 {
 	struct timespec now;
@@ -55,6 +45,7 @@ void asb_lease_init(struct asb_lease *lease, const char *path, int64_t length_ms
 		    int64_t now)
 {
 	memset(lease, 0, sizeof(*lease));
+	lease->end_path = "spec/shutdownTime";
 	lease->path = asb_strdup(path);
 	lease->length_ms = length_ms;
 	lease->renewable = renewable;
@@ -112,13 +103,13 @@ void asb_lease_observe(struct asb_lease *lease, const cJSON *object, int64_t off
 {
 	const char *version = asb_json_string(object, "metadata/resourceVersion");
 	struct timespec clock;
-	int64_t end;
+	int64_t end = asb_time_parse(asb_json_string(object, lease->end_path));
 
 	if (version == NULL || (lease->version != NULL && strcmp(version, lease->version) == 0))
 		return;
 	free(lease->version);
 	lease->version = asb_strdup(version);
-	if (!asb_lease_parse(asb_json_string(object, "spec/shutdownTime"), &end)) {
+	if (end < 0) {
 		lease->end_ms = lease->due_ms = INT64_MAX;
 		return;
 	}
@@ -155,7 +146,7 @@ static int start(struct asb_lease *lease, struct asb_http *http, int64_t now, st
 	char *time = asb_lease_shutdown_time(lease->length_ms, offset);
 	cJSON *patch = asb_json_literal("{\"spec\":{}}");
 
-	asb_json_set_string(patch, "spec/shutdownTime", time);
+	asb_json_set_string(patch, lease->end_path, time);
 	asb_json_set_string(patch, "metadata/resourceVersion", lease->version);
 	lease->body = asb_json_print(patch);
 	cJSON_Delete(patch);

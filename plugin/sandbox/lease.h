@@ -18,6 +18,8 @@
 #include "plugin/kube/http.h"
 
 struct asb_lease {
+	const char *end_path; /* where the end stands in the object; "spec/shutdownTime" unless set
+				 after asb_lease_init; static storage */
 	int64_t length_ms;
 	bool renewable;	   /* false: nothing is ever due */
 	int64_t due_ms;	   /* time of the next renewal */
@@ -41,10 +43,6 @@ char *asb_lease_shutdown_time(int64_t length_ms, int64_t offset_ms);
 
 /* ms since 1970 as RFC 3339, heap. Pure. */
 char *asb_lease_rfc3339(int64_t ms);
-
-/* The other way round, from UTC ("Z") in whole seconds, as the API server writes times. False when
- * it isn't that. */
-bool asb_lease_parse(const char *text, int64_t *ms);
 
 /* `now`: when the sandbox was created with a shutdownTime of that length. path: of the Sandbox
  * (copied). */

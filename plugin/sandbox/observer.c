@@ -39,6 +39,8 @@ const char *asb_observer_pod_name(const cJSON *sandbox)
  * do we: nothing of ours may run in it. */
 static bool is_owned(const struct asb_observer *observer, const cJSON *pod)
 {
+	if (observer->plain)
+		return same_string(asb_json_string(pod, "metadata/uid"), observer->uid);
 	return asb_json_find(pod, "metadata/ownerReferences", "uid", observer->uid) != NULL;
 }
 
@@ -52,6 +54,7 @@ static void on_pod(void *context, enum asb_watch_event event, const cJSON *objec
 	} else if (observer->pod != NULL) {
 		replace(&observer->pod, NULL);
 		observer->pod_gone = true;
+		observer->sandbox_gone |= observer->plain;
 	}
 }
 
@@ -168,25 +171,48 @@ static int start_sandbox(struct asb_observer *observer, struct asb_error *err)
 				observer, err);
 }
 
-int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
-		       const struct asb_rights *rights, cJSON *sandbox, const cJSON *pod,
-		       struct asb_error *err)
+static void init(struct asb_observer *observer, struct asb_http *http,
+		 const struct asb_rights *rights, const cJSON *object)
 {
-	const char *namespace_ = asb_json_string(sandbox, "metadata/namespace");
+	const char *namespace_ = asb_json_string(object, "metadata/namespace");
 
 	memset(observer, 0, sizeof(*observer));
 	observer->http = http;
 	observer->rights = rights;
-	observer->sandbox = sandbox;
 	observer->events = asb_json_literal("[]");
 	observer->namespace_ = asb_strdup(namespace_ != NULL ? namespace_ : rights->namespace_);
-	observer->uid = asb_strdup(asb_json_string(sandbox, "metadata/uid"));
-	observer->pod_name = asb_strdup(asb_observer_pod_name(sandbox));
+	observer->uid = asb_strdup(asb_json_string(object, "metadata/uid"));
+	observer->pod_name = asb_strdup(asb_observer_pod_name(object));
+}
+
+int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
+		       const struct asb_rights *rights, cJSON *sandbox, const cJSON *pod,
+		       struct asb_error *err)
+{
+	init(observer, http, rights, sandbox);
+	observer->sandbox = sandbox;
 	if (observer->uid == NULL || observer->pod_name == NULL)
 		return asb_fail(err, "the API server's answer to the Sandbox names no UID");
 	if (is_owned(observer, pod))
 		replace(&observer->pod, pod);
 	if (start_sandbox(observer, err) < 0 || start_pod(observer, err) < 0)
+		return -1;
+	start_events(observer);
+	return 0;
+}
+
+int asb_observer_start_pod(struct asb_observer *observer, struct asb_http *http,
+			   const struct asb_rights *rights, cJSON *pod, struct asb_error *err)
+{
+	init(observer, http, rights, pod);
+	observer->plain = true;
+	observer->pod = pod;
+	observer->sandbox = asb_json_literal("{\"metadata\":{}}");
+	asb_json_set_string(observer->sandbox, "metadata/name", observer->pod_name);
+	asb_json_set_string(observer->sandbox, "metadata/namespace", observer->namespace_);
+	if (observer->uid == NULL || observer->pod_name == NULL)
+		return asb_fail(err, "the API server's answer to the pod names no UID");
+	if (start_pod(observer, err) < 0)
 		return -1;
 	start_events(observer);
 	return 0;
@@ -210,8 +236,8 @@ static void step_events(struct asb_observer *observer)
 
 int asb_observer_step(struct asb_observer *observer, struct asb_error *err)
 {
-	if (asb_source_step(&observer->sandbox_source, err) < 0 || follow_pod(observer, err) < 0 ||
-	    asb_source_step(&observer->pod_source, err) < 0)
+	if ((!observer->plain && asb_source_step(&observer->sandbox_source, err) < 0) ||
+	    follow_pod(observer, err) < 0 || asb_source_step(&observer->pod_source, err) < 0)
 		return -1;
 	step_events(observer);
 	return 0;

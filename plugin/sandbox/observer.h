@@ -17,13 +17,14 @@ struct asb_observer {
 	const struct asb_rights *rights;
 	char *namespace_;
 	char *pod_name; /* the Sandbox's, unless its annotation names another */
-	char *uid;	/* of the Sandbox */
+	char *uid;	/* of the Sandbox, or of the plain pod */
+	bool plain;	/* there is no Sandbox */
 
-	cJSON *sandbox; /* owned trees */
-	cJSON *pod;	/* NULL: none seen, or gone */
-	cJSON *events;	/* array */
-	bool sandbox_gone;
-	bool pod_gone; /* there was one */
+	cJSON *sandbox;	   /* owned trees */
+	cJSON *pod;	   /* NULL: none seen, or gone */
+	cJSON *events;	   /* array */
+	bool sandbox_gone; /* or the plain pod */
+	bool pod_gone;	   /* there was one */
 
 	struct asb_source sandbox_source, pod_source, event_source;
 	bool events_visible;
@@ -35,6 +36,11 @@ struct asb_observer {
 int asb_observer_start(struct asb_observer *observer, struct asb_http *http,
 		       const struct asb_rights *rights, cJSON *sandbox, const cJSON *pod,
 		       struct asb_error *err);
+
+/* The same for a plain pod without a Sandbox: `pod`, the answer to its creation, is taken over. In
+ * the findings a Sandbox stands for it that says nothing. */
+int asb_observer_start_pod(struct asb_observer *observer, struct asb_http *http,
+			   const struct asb_rights *rights, cJSON *pod, struct asb_error *err);
 
 /* The name of a Sandbox's pod: the Sandbox's own, unless its annotation names another. Borrowed. */
 const char *asb_observer_pod_name(const cJSON *sandbox);

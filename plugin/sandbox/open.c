@@ -119,14 +119,11 @@ static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 
 static int create(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	bool renewable = asb_rights_allow(&sandbox->rights, ASB_RIGHT_SANDBOX_PATCH);
 	cJSON *found = sandbox->found;
 
-	asb_object_init(&sandbox->sandbox, &sandbox->api->sandboxes, sandbox->options.namespace_,
+	asb_object_init(&sandbox->root, &sandbox->api->sandboxes, sandbox->options.namespace_,
 			sandbox->name);
-	asb_lease_init(&sandbox->lease, sandbox->sandbox.path, sandbox->options.lease_ms, renewable,
-		       asb_lease_clock_ms());
-	sandbox->leased = true;
+	asb_sandbox_start_lease(sandbox);
 	sandbox->found = NULL;
 	if (asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, found,
 			       sandbox->found_pod, err) < 0)
@@ -151,6 +148,9 @@ static int delete (struct asb_sandbox *sandbox, bool force, struct asb_error *er
 }
 
 const struct asb_kind asb_kind_opened = {
+	.noun = "sandbox",
+	.end_path = "spec/shutdownTime",
+	.renew = ASB_RIGHT_SANDBOX_PATCH,
 	.purpose = ASB_PURPOSE_OPEN,
 	.shared = true,
 	.prepare = prepare,

@@ -54,10 +54,20 @@ int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_r
 	return 0;
 }
 
+/* Both groups are of one release: the version is known. */
+int asb_sandbox_judge_extensions(const struct asb_http_request *request, struct asb_error *err)
+{
+	if (request->status != 404)
+		return request->status == 403 ? 0 : asb_api_check(request, err);
+	asb_fail(err, "the warm pools of agent-sandbox are not installed in this cluster (no API "
+		      "group " ASB_EXTENSIONS_GROUP ")");
+	return asb_hint(err, INSTALL_HINT);
+}
+
 /* The name is a hash of the content: another content under it was put there by somebody, and would
  * run in every pod. */
-static int judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
-		      struct asb_error *err)
+int asb_sandbox_judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
+			   struct asb_error *err)
 {
 	ASB_JSON found = NULL;
 
@@ -117,25 +127,6 @@ void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
 		asb_http_cancel(sandbox->http, requests[i]);
 		asb_http_request_release(requests[i]);
 	}
-}
-
-int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err)
-{
-	ASB_TEXT shim_path = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
-					  asb_shim_configmap_name(), NULL);
-	const char *const paths[] = {"/apis/" ASB_SANDBOX_GROUP, shim_path};
-	struct asb_http_request group = {0}, shim = {0};
-	struct asb_http_request *const requests[] = {&group, &shim};
-	int result = -1;
-
-	if (asb_spec_check(&sandbox->options, err) < 0)
-		return -1;
-	if (asb_sandbox_ask(sandbox, requests, paths, 2, err) == 0 &&
-	    asb_sandbox_judge_group(sandbox, &group, err) == 0 &&
-	    asb_rights_require(&sandbox->rights, err) == 0)
-		result = judge_shim(sandbox, &shim, err);
-	asb_sandbox_drop_questions(sandbox, requests, 2);
-	return result;
 }
 
 int asb_sandbox_prepare(struct asb_sandbox *sandbox, struct asb_error *err)

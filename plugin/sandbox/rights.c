@@ -1,30 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/sandbox/rights.h"
 
+#include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/spec.h"
 
 enum need { NO, MAY, MUST };
 
 static const struct right {
 	const char *group, *resource, *subresource, *verb;
-	enum need needs[ASB_PURPOSES]; /* to make a Sandbox, to open one */
+	enum need needs[ASB_PURPOSES]; /* to make, to open, to claim, for a pod */
 } table[ASB_RIGHTS] = {
-	[ASB_RIGHT_SANDBOX_CREATE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "create", {MUST, NO}},
-	[ASB_RIGHT_SANDBOX_DELETE] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "delete", {MUST, NO}},
-	[ASB_RIGHT_SANDBOX_WATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "watch", {MUST, MAY}},
-	[ASB_RIGHT_SANDBOX_GET] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "get", {MAY, MUST}},
-	[ASB_RIGHT_SANDBOX_LIST] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "list", {MAY, MAY}},
-	[ASB_RIGHT_SANDBOX_PATCH] = {ASB_SANDBOX_GROUP, "sandboxes", NULL, "patch", {MAY, MAY}},
-	[ASB_RIGHT_POD_GET] = {"", "pods", NULL, "get", {MUST, MUST}},
-	[ASB_RIGHT_POD_LIST] = {"", "pods", NULL, "list", {MAY, MAY}},
-	[ASB_RIGHT_POD_WATCH] = {"", "pods", NULL, "watch", {MAY, MAY}},
-	[ASB_RIGHT_EXEC_CREATE] = {"", "pods", "exec", "create", {MUST, MUST}},
-	[ASB_RIGHT_EXEC_GET] = {"", "pods", "exec", "get", {MUST, MUST}},
-	[ASB_RIGHT_CONFIGMAP_CREATE] = {"", "configmaps", NULL, "create", {MUST, NO}},
-	[ASB_RIGHT_CONFIGMAP_GET] = {"", "configmaps", NULL, "get", {MAY, NO}},
-	[ASB_RIGHT_CONFIGMAP_DELETE] = {"", "configmaps", NULL, "delete", {MAY, NO}},
-	[ASB_RIGHT_EVENT_LIST] = {"", "events", NULL, "list", {MAY, MAY}},
-	[ASB_RIGHT_EVENT_WATCH] = {"", "events", NULL, "watch", {MAY, MAY}},
+	[ASB_RIGHT_SANDBOX_CREATE] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "create", {MUST, NO, NO, NO}},
+	[ASB_RIGHT_SANDBOX_DELETE] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "delete", {MUST, NO, NO, NO}},
+	[ASB_RIGHT_SANDBOX_WATCH] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "watch", {MUST, MAY, MAY, NO}},
+	[ASB_RIGHT_SANDBOX_GET] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "get", {MAY, MUST, MUST, NO}},
+	[ASB_RIGHT_SANDBOX_LIST] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "list", {MAY, MAY, MAY, NO}},
+	[ASB_RIGHT_SANDBOX_PATCH] =
+		{ASB_SANDBOX_GROUP, "sandboxes", NULL, "patch", {MAY, MAY, NO, NO}},
+	[ASB_RIGHT_CLAIM_CREATE] =
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "create", {NO, NO, MUST, NO}},
+	[ASB_RIGHT_CLAIM_DELETE] =
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "delete", {NO, NO, MUST, NO}},
+	[ASB_RIGHT_CLAIM_WATCH] =
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "watch", {NO, NO, MUST, NO}},
+	[ASB_RIGHT_CLAIM_GET] =
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "get", {NO, NO, MAY, NO}},
+	[ASB_RIGHT_CLAIM_PATCH] =
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "patch", {NO, NO, MAY, NO}},
+	[ASB_RIGHT_POD_CREATE] = {"", "pods", NULL, "create", {NO, NO, NO, MUST}},
+	[ASB_RIGHT_POD_DELETE] = {"", "pods", NULL, "delete", {NO, NO, NO, MUST}},
+	[ASB_RIGHT_POD_GET] = {"", "pods", NULL, "get", {MUST, MUST, MUST, MUST}},
+	[ASB_RIGHT_POD_LIST] = {"", "pods", NULL, "list", {MAY, MAY, MAY, MAY}},
+	[ASB_RIGHT_POD_WATCH] = {"", "pods", NULL, "watch", {MAY, MAY, MAY, MAY}},
+	[ASB_RIGHT_EXEC_CREATE] = {"", "pods", "exec", "create", {MUST, MUST, MUST, MUST}},
+	[ASB_RIGHT_EXEC_GET] = {"", "pods", "exec", "get", {MUST, MUST, MUST, MUST}},
+	[ASB_RIGHT_CONFIGMAP_CREATE] = {"", "configmaps", NULL, "create", {MUST, NO, NO, MUST}},
+	[ASB_RIGHT_CONFIGMAP_GET] = {"", "configmaps", NULL, "get", {MAY, NO, NO, MAY}},
+	[ASB_RIGHT_CONFIGMAP_DELETE] = {"", "configmaps", NULL, "delete", {MAY, NO, NO, MAY}},
+	[ASB_RIGHT_EVENT_LIST] = {"", "events", NULL, "list", {MAY, MAY, MAY, MAY}},
+	[ASB_RIGHT_EVENT_WATCH] = {"", "events", NULL, "watch", {MAY, MAY, MAY, MAY}},
 };
 
 void asb_rights_init(struct asb_rights *rights, const char *namespace_, enum asb_purpose purpose)
@@ -74,9 +93,10 @@ int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct a
 
 int asb_rights_require(struct asb_rights *rights, struct asb_error *err)
 {
-	/* Reading a sandbox again and again does instead of watching it. */
+	/* Reading an object again and again does instead of watching it. */
 	rights->items[ASB_RIGHT_SANDBOX_WATCH].optional |=
 		rights->items[ASB_RIGHT_SANDBOX_GET].allowed;
+	rights->items[ASB_RIGHT_CLAIM_WATCH].optional |= rights->items[ASB_RIGHT_CLAIM_GET].allowed;
 	return asb_access_require(rights->items, ASB_RIGHTS, rights->namespace_, err);
 }
 

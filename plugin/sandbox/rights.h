@@ -4,10 +4,13 @@
  *
  * Which rights are asked for depends on the purpose. Required to make a Sandbox: sandboxes create,
  * delete and watch (or get); pods get; pods/exec create and get; configmaps create. To open one:
- * sandboxes get, pods get, pods/exec create and get. Everything else is optional and only makes it
+ * sandboxes get, pods get, pods/exec create and get. To claim one from a warm pool: sandboxclaims
+ * create, delete and watch (or get) besides these. For a plain pod: pods create, delete and get,
+ * pods/exec create and get, configmaps create. Everything else is optional and only makes it
  * better:
  *
  *   sandboxes patch        the lease is renewed; else its end is fixed at the start
+ *   sandboxclaims patch    the same for a claim
  *   sandboxes get, list    reading again what a watch has missed
  *   pods list, watch       states of the pod as they happen; else it is read twice a second
  *   events list, watch     causes that only events tell, and a quicker start
@@ -26,6 +29,13 @@ enum asb_right {
 	ASB_RIGHT_SANDBOX_GET,
 	ASB_RIGHT_SANDBOX_LIST,
 	ASB_RIGHT_SANDBOX_PATCH,
+	ASB_RIGHT_CLAIM_CREATE,
+	ASB_RIGHT_CLAIM_DELETE,
+	ASB_RIGHT_CLAIM_WATCH,
+	ASB_RIGHT_CLAIM_GET,
+	ASB_RIGHT_CLAIM_PATCH,
+	ASB_RIGHT_POD_CREATE,
+	ASB_RIGHT_POD_DELETE,
 	ASB_RIGHT_POD_GET,
 	ASB_RIGHT_POD_LIST,
 	ASB_RIGHT_POD_WATCH,
@@ -41,8 +51,10 @@ enum asb_right {
 
 /* What for. */
 enum asb_purpose {
-	ASB_PURPOSE_MAKE, /* a Sandbox of our own */
-	ASB_PURPOSE_OPEN, /* a Sandbox that is there */
+	ASB_PURPOSE_MAKE,  /* a Sandbox of our own */
+	ASB_PURPOSE_OPEN,  /* a Sandbox that is there */
+	ASB_PURPOSE_CLAIM, /* one from a warm pool */
+	ASB_PURPOSE_POD,   /* a plain pod */
 	ASB_PURPOSES,
 };
 

@@ -41,7 +41,14 @@ struct asb_sandbox *asb_sandbox_new(struct asb_http *http,
 				    const struct asb_sandbox_options *options,
 				    const struct asb_sandbox_hooks *hooks)
 {
-	struct asb_sandbox *sandbox = make(http, &asb_kind_made, options, hooks);
+	const struct asb_kind *kind = &asb_kind_made;
+	struct asb_sandbox *sandbox;
+
+	if (options->mode == ASB_MODE_POD)
+		kind = &asb_kind_pod;
+	else if (options->pool != NULL)
+		kind = &asb_kind_claimed;
+	sandbox = make(http, kind, options, hooks);
 
 	sandbox->instance = asb_random_name(&sandbox->unnamed);
 	sandbox->name = asb_strdup(options->name != NULL ? options->name : sandbox->instance);
@@ -68,8 +75,9 @@ void asb_sandbox_free(struct asb_sandbox *sandbox)
 	if (sandbox == NULL)
 		return;
 	asb_sandbox_let_go(sandbox);
+	asb_claim_release(&sandbox->claim, sandbox->http);
 	asb_object_release(&sandbox->shim, sandbox->http);
-	asb_object_release(&sandbox->sandbox, sandbox->http);
+	asb_object_release(&sandbox->root, sandbox->http);
 	asb_object_release(&sandbox->config, sandbox->http);
 	cJSON_Delete(sandbox->found);
 	cJSON_Delete(sandbox->found_pod);
@@ -200,33 +208,35 @@ static void enter_running(struct asb_sandbox *sandbox)
 	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_RUNNING);
 }
 
-static void judge(struct asb_sandbox *sandbox)
+int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,
+		      struct asb_error *err)
 {
 	struct asb_judgement *judgement = &sandbox->judgement;
-	struct asb_findings findings = asb_observer_findings(&sandbox->observer);
-	const char *before = judgement->diagnosis.code;
 
-	asb_diagnose(&findings, &judgement->diagnosis);
-	if (!same_code(before, judgement->diagnosis.code))
+	if (!same_code(judgement->diagnosis.code, found->code))
 		judgement->since_ms = asb_monotonic_ms();
+	judgement->diagnosis = *found;
+	if (found->verdict == ASB_VERDICT_TERMINAL || passed(patience_deadline(judgement)))
+		return fail_with(found, err);
+	return 0;
 }
 
 static int step_waiting(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	struct asb_judgement *judgement = &sandbox->judgement;
+	struct asb_findings findings = asb_observer_findings(&sandbox->observer);
+	struct asb_diagnosis found;
 
 	if (sandbox->observer.sandbox_gone) {
 		asb_fail(err, "sandbox \"%s\" was deleted by somebody", sandbox->name);
 		return -1;
 	}
-	judge(sandbox);
-	if (judgement->diagnosis.verdict == ASB_VERDICT_TERMINAL ||
-	    passed(patience_deadline(judgement)))
-		return fail_with(&judgement->diagnosis, err);
+	asb_diagnose(&findings, &found);
+	if (asb_sandbox_weigh(sandbox, &found, err) < 0)
+		return -1;
 	if (sandbox->phase == ASB_SANDBOX_SCHEDULING &&
 	    asb_json_string(sandbox->observer.pod, "spec/nodeName") != NULL)
 		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_STARTING);
-	if (judgement->diagnosis.verdict == ASB_VERDICT_RUNNING)
+	if (found.verdict == ASB_VERDICT_RUNNING)
 		enter_running(sandbox);
 	else
 		tell(sandbox);
@@ -302,10 +312,11 @@ int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	if (sandbox->kind->step(sandbox, err) < 0)
 		return -1;
-	if (sandbox->leased) {
+	if (sandbox->leased)
+		step_lease(sandbox);
+	if (sandbox->observer.uid != NULL) {
 		if (step_observer(sandbox, err) < 0)
 			return -1;
-		step_lease(sandbox);
 		if (sandbox->phase == ASB_SANDBOX_RUNNING)
 			return step_running(sandbox, err);
 		if (step_waiting(sandbox, err) < 0)
@@ -331,18 +342,24 @@ static int64_t judgement_deadline(const struct asb_sandbox *sandbox)
 
 int asb_sandbox_timeout(const struct asb_sandbox *sandbox)
 {
-	const struct asb_object *objects[] = {&sandbox->shim, &sandbox->sandbox, &sandbox->config};
+	const struct asb_object *objects[] = {&sandbox->shim, &sandbox->root, &sandbox->config};
 	int nearest = asb_poll_timeout(judgement_deadline(sandbox));
 
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		nearest = asb_nearer_timeout(nearest, asb_object_timeout(objects[i]));
 	if (!sandbox->leased)
 		return nearest;
+	nearest = asb_nearer_timeout(nearest, asb_source_timeout(&sandbox->claim.source));
 	nearest = asb_nearer_timeout(nearest,
 				     asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
 	if (!sandbox->blind)
 		nearest = asb_nearer_timeout(nearest, asb_observer_timeout(&sandbox->observer));
 	return nearest;
+}
+
+const char *asb_sandbox_noun(const struct asb_sandbox *sandbox)
+{
+	return sandbox->kind->noun;
 }
 
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox)

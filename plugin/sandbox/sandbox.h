@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox.h - one Sandbox from wish to deletion. Knows no terminal and no command line.
+ * sandbox.h - one sandbox from wish to deletion, of whatever kind: a Sandbox of our own, one
+ * claimed from a warm pool, a plain pod, or a Sandbox that is there already. Knows no terminal and
+ * no command line.
  *
  *   asb_sandbox_prepare -> asb_sandbox_create -> asb_sandbox_step until RUNNING -> (exec) ...
  * asb_sandbox_step renews the lease ... -> asb_sandbox_delete
@@ -20,6 +22,18 @@
 #include "plugin/base/error.h"
 #include "plugin/kube/http.h"
 
+/* What the command runs in. */
+enum asb_mode {
+	ASB_MODE_SANDBOX, /* a Sandbox, or one claimed from a pool */
+	ASB_MODE_POD,	  /* a plain pod, where there is no agent-sandbox */
+};
+
+/* When the pool has no sandbox ready. */
+enum asb_cold {
+	ASB_COLD_ALLOW, /* one is made from the pool's template, which takes longer: a notice */
+	ASB_COLD_NEVER, /* an error */
+};
+
 /* What the user wants. Strings are borrowed for the life of the sandbox, NULL: default. */
 struct asb_sandbox_options {
 	const char *namespace_;	     /* where the sandbox lives; required */
@@ -36,7 +50,12 @@ struct asb_sandbox_options {
 	int64_t lease_ms;	/* time the sandbox outlives us when renewed */
 	int64_t run_timeout_ms; /* of the command, for the fixed lease where renewal isn't allowed;
 				   0: unknown */
-	bool keep;		/* not deleted at the end: the lease then is an hour */
+	enum asb_mode mode;
+	const char *pool; /* name of a SandboxWarmPool to claim from; its template then decides on
+			     image, user, resources, account, runtime class and inner namespace.
+			     NULL: none */
+	enum asb_cold cold;
+	bool keep; /* not deleted at the end: the lease then is an hour */
 };
 
 enum asb_sandbox_phase {
@@ -91,6 +110,9 @@ int asb_sandbox_create(struct asb_sandbox *sandbox, struct asb_error *err);
 int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err);
 /* Longest time in ms until the next step is wanted, -1: none. */
 int asb_sandbox_timeout(const struct asb_sandbox *sandbox);
+
+/* What kubectl calls the object that is deleted at the end: "sandbox", "sandboxclaim" or "pod". */
+const char *asb_sandbox_noun(const struct asb_sandbox *sandbox);
 
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox);
 const char *asb_sandbox_name(const struct asb_sandbox *sandbox);

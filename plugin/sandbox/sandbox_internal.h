@@ -22,6 +22,9 @@ struct asb_judgement {
 
 /* What differs from one kind of sandbox to the other; the functions are those of sandbox.h. */
 struct asb_kind {
+	const char *noun;     /* what kubectl calls its root object */
+	const char *end_path; /* where the end of its life stands in the root object */
+	enum asb_right renew; /* to move that end; ASB_RIGHTS: nobody can */
 	enum asb_purpose purpose;
 	bool shared; /* others may move the end of its life */
 	int (*prepare)(struct asb_sandbox *sandbox, struct asb_error *err);
@@ -31,8 +34,21 @@ struct asb_kind {
 	int (*delete)(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 };
 
-extern const struct asb_kind asb_kind_made;   /* creation.c, deletion.c */
-extern const struct asb_kind asb_kind_opened; /* open.c */
+extern const struct asb_kind asb_kind_made;    /* make.c */
+extern const struct asb_kind asb_kind_opened;  /* open.c */
+extern const struct asb_kind asb_kind_claimed; /* claim.c */
+extern const struct asb_kind asb_kind_pod;     /* plain_pod.c */
+
+/* What is known of a claim before it has a Sandbox. */
+struct asb_claim {
+	char *template_name; /* of the pool; v1alpha1 only */
+	struct asb_source source;
+	cJSON *newest;
+	bool gone;
+	bool binding; /* the Sandbox and its pod are being read */
+	struct asb_http_request object, pod;
+	char *object_path, *pod_path;
+};
 
 struct asb_sandbox {
 	struct asb_http *http;
@@ -47,7 +63,9 @@ struct asb_sandbox {
 	struct asb_rights rights;
 
 	bool shim_present; /* its ConfigMap was seen and is ours */
-	struct asb_object shim, sandbox, config;
+	/* What everything else hangs on (Sandbox, SandboxClaim or pod), and ConfigMaps. */
+	struct asb_object root, shim, config;
+	struct asb_claim claim;
 	cJSON *found, *found_pod; /* what was opened, before it is observed */
 	struct asb_observer observer;
 	bool blind; /* the observer has failed while the command ran */
@@ -77,15 +95,44 @@ void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
 int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_request *request,
 			    struct asb_error *err);
 
-int asb_sandbox_prepare_made(struct asb_sandbox *sandbox, struct asb_error *err);
-int asb_sandbox_delete_made(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
+/* The same for the group of claims and pools. */
+int asb_sandbox_judge_extensions(const struct asb_http_request *request, struct asb_error *err);
+/* -1 when the ConfigMap that carries the shim holds something else. */
+int asb_sandbox_judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
+			   struct asb_error *err);
+
+/* creation.c: whether the end of its life can be moved. */
+bool asb_sandbox_renewable(const struct asb_sandbox *sandbox);
+/* Tells when it can't. */
+void asb_sandbox_tell_fixed_end(struct asb_sandbox *sandbox);
+/* Sends the shim's ConfigMap when it isn't there, and the root object. */
+int asb_sandbox_post_shim(struct asb_sandbox *sandbox, struct asb_error *err);
+int asb_sandbox_post_root(struct asb_sandbox *sandbox, const struct asb_resource *resource,
+			  const cJSON *object, struct asb_error *err);
+int asb_sandbox_post_config(struct asb_sandbox *sandbox, const char *api_version, const char *kind,
+			    struct asb_error *err);
+/* Takes the answers. 1: the root was made now, *made (owned by the caller) is it. */
+int asb_sandbox_step_shim(struct asb_sandbox *sandbox, struct asb_error *err);
+int asb_sandbox_step_root(struct asb_sandbox *sandbox, cJSON **made, struct asb_error *err);
+int asb_sandbox_step_config(struct asb_sandbox *sandbox, struct asb_error *err);
+void asb_sandbox_start_lease(struct asb_sandbox *sandbox);
+
+/* deletion.c: for all kinds that were created. */
+int asb_sandbox_delete_created(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
+
+/* claim.c */
+void asb_claim_release(struct asb_claim *claim, struct asb_http *http);
+
+/* sandbox.c: takes a verdict; -1 when it is terminal, or has become so by lasting. */
+int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,
+		      struct asb_error *err);
 
 /* Whether a pod of that spec runs our shim as PID 1 where we look for it; err names what is
  * missing. */
 int asb_sandbox_check_shim(const struct asb_sandbox *sandbox, const cJSON *pod_spec,
 			   struct asb_error *err);
 
-/* Length of the lease that the Sandbox is made with. */
+/* Length of the lease that it is made with. */
 int64_t asb_sandbox_first_lease_ms(const struct asb_sandbox *sandbox);
 
 /* Stops lease and observation, so that requests about the Sandbox can't cross its deletion. */

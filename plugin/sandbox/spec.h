@@ -29,7 +29,8 @@ struct asb_spec {
 	const char *api_version; /* of the Sandbox; NULL: v1beta1 */
 	const char *name;
 	const char *instance;	    /* label app.kubernetes.io/instance, see labels.h */
-	const char *shutdown_time;  /* RFC 3339 */
+	const char *shutdown_time;  /* RFC 3339; of a Sandbox */
+	int64_t deadline_ms;	    /* of a plain pod, from its start */
 	const char *shim_configmap; /* name */
 };
 
@@ -39,5 +40,8 @@ int asb_spec_check(const struct asb_sandbox_options *options, struct asb_error *
 
 /* The object, from options that asb_spec_check has passed. */
 cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct asb_spec *spec);
+
+/* The same as a plain pod. */
+cJSON *asb_spec_build_pod(const struct asb_sandbox_options *options, const struct asb_spec *spec);
 
 #endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A plain pod instead of a Sandbox, for clusters without agent-sandbox: the same pod, made by us.
+ * Its end is activeDeadlineSeconds, which can't be moved later and stops the pod but leaves the
+ * object: what a killed plugin leaves behind is a stopped pod, until somebody deletes it.
+ */
+#include "plugin/sandbox/sandbox_internal.h"
+#include "plugin/sandbox/shim_configmap.h"
+#include "plugin/sandbox/spec.h"
+
+static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	ASB_TEXT path = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
+				     asb_shim_configmap_name(), NULL);
+	const char *const paths[] = {path};
+	struct asb_http_request shim = {0};
+	struct asb_http_request *const requests[] = {&shim};
+	int result = -1;
+
+	if (asb_spec_check(&sandbox->options, err) < 0)
+		return -1;
+	if (asb_sandbox_ask(sandbox, requests, paths, 1, err) == 0 &&
+	    asb_rights_require(&sandbox->rights, err) == 0)
+		result = asb_sandbox_judge_shim(sandbox, &shim, err);
+	asb_sandbox_drop_questions(sandbox, requests, 1);
+	return result;
+}
+
+static int create(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	const struct asb_spec spec = {
+		.name = sandbox->name,
+		.instance = sandbox->instance,
+		.deadline_ms = asb_sandbox_first_lease_ms(sandbox),
+		.shim_configmap = asb_shim_configmap_name(),
+	};
+	ASB_JSON object = asb_spec_build_pod(&sandbox->options, &spec);
+
+	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_CREATING);
+	asb_sandbox_tell_fixed_end(sandbox);
+	if (asb_sandbox_post_shim(sandbox, err) < 0)
+		return -1;
+	return asb_sandbox_post_root(sandbox, &asb_pods, object, err);
+}
+
+static int begin(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err)
+{
+	if (asb_observer_start_pod(&sandbox->observer, sandbox->http, &sandbox->rights, made, err) <
+	    0)
+		return -1;
+	return asb_sandbox_post_config(sandbox, "v1", "Pod", err);
+}
+
+static int step(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	cJSON *made = NULL;
+	int rc;
+
+	if (asb_sandbox_step_shim(sandbox, err) < 0)
+		return -1;
+	rc = asb_sandbox_step_root(sandbox, &made, err);
+	if (rc < 0 || (rc == 1 && begin(sandbox, made, err) < 0) ||
+	    asb_sandbox_step_config(sandbox, err) < 0)
+		return -1;
+	if (rc == 1)
+		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_SCHEDULING);
+	return 0;
+}
+
+const struct asb_kind asb_kind_pod = {
+	.noun = "pod",
+	.renew = ASB_RIGHTS,
+	.purpose = ASB_PURPOSE_POD,
+	.prepare = prepare,
+	.create = create,
+	.step = step,
+	.delete = asb_sandbox_delete_created,
+};
