@@ -137,9 +137,9 @@ static void say_kept(struct asb_run *run)
 
 	if (run->sandbox == NULL || !run->plan.sandbox.keep || !run->outcome.began)
 		return;
-	text = asb_strf("delete sandbox %s with: kubectl -n %s delete sandbox %s",
+	text = asb_strf("delete sandbox %s with: kubectl -n %s delete %s %s",
 			asb_sandbox_name(run->sandbox), run->plan.sandbox.namespace_,
-			asb_sandbox_name(run->sandbox));
+			asb_sandbox_noun(run->sandbox), asb_sandbox_name(run->sandbox));
 	asb_progress_note(&run->progress, "note", text);
 }
 

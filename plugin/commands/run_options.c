@@ -32,8 +32,14 @@ const struct asb_command_option asb_run_options[] = {
 	 ": no registry is asked for an image "
 	 "that the node has)"},
 	{"sandbox", 0, ASB_OPTION_STRING, AT(sandbox), "KIND",
-	 "what the command runs in: agent-sandbox, a Sandbox; k8s, a plain pod, is not supported "
-	 "yet (default " ASB_DEFAULT_SANDBOX ")"},
+	 "what the command runs in: agent-sandbox, a Sandbox, or k8s, a plain pod, whose end can't "
+	 "be put off (default " ASB_DEFAULT_SANDBOX ")"},
+	{"pool", 0, ASB_OPTION_STRING, AT(pool), "NAME",
+	 "claim a Sandbox from this warm pool instead of making one: it runs already; image, user, "
+	 "resources, RuntimeClass and ServiceAccount are the pool's"},
+	{"cold", 0, ASB_OPTION_STRING, AT(cold), "allow|never",
+	 "with --pool, when none is ready: allow starts one from the pool's template, never is an "
+	 "error (default allow)"},
 	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
 	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
 	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
@@ -213,23 +219,39 @@ int asb_check_object_name(const char *option, const char *value, struct asb_erro
 			     "at both ends");
 }
 
+/* `--runtime-class ""` takes back what the configuration says. */
+static const char *given(const char *text)
+{
+	return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 static int check_sandbox(const char *kind, struct asb_error *err)
 {
 	if (strcmp(kind, "agent-sandbox") == 0 || strcmp(kind, "k8s") == 0)
 		return 0;
 	asb_fail_usage(err, "--sandbox \"%s\" is unknown", kind);
-	return asb_hint(err, "use agent-sandbox");
+	return asb_hint(err, "use agent-sandbox or k8s");
 }
 
-/* A value that a configuration may have for other commands and later versions. */
-static int check_supported(const struct asb_context *context, const struct asb_run_values *values,
-			   struct asb_error *err)
+static int check_cold(const char *cold, struct asb_error *err)
 {
-	if (strcmp(values->sandbox, "k8s") != 0)
+	if (cold == NULL || strcmp(cold, "allow") == 0 || strcmp(cold, "never") == 0)
 		return 0;
-	asb_fail_usage(err, "sandbox k8s (a plain pod) is not supported yet");
-	return asb_hint(err, "use --sandbox agent-sandbox; where k8s was set: %s config view",
-			context->program);
+	asb_fail_usage(err, "--cold \"%s\" is unknown", cold);
+	return asb_hint(err, "use allow or never");
+}
+
+/* Of options that exclude one another, or mean nothing alone. */
+static int check_pool(const struct asb_run_values *values, struct asb_error *err)
+{
+	if (given(values->pool) == NULL && values->cold != NULL) {
+		asb_fail_usage(err, "--cold without --pool");
+		return asb_hint(err, "only a warm pool can be without a ready sandbox");
+	}
+	if (given(values->pool) == NULL || strcmp(values->sandbox, "k8s") != 0)
+		return 0;
+	asb_fail_usage(err, "--pool with --sandbox k8s");
+	return asb_hint(err, "a warm pool holds Sandboxes: leave one of the two out");
 }
 
 static int check_output(const char *output, struct asb_error *err)
@@ -254,12 +276,6 @@ static int check_times(const struct asb_run_values *values, struct asb_error *er
 	return 0;
 }
 
-/* `--runtime-class ""` takes back what the configuration says. */
-static const char *given(const char *text)
-{
-	return text == NULL || text[0] == '\0' ? NULL : text;
-}
-
 static struct asb_sandbox_options sandbox_options(const struct asb_run_values *values,
 						  const char *namespace_)
 {
@@ -276,6 +292,10 @@ static struct asb_sandbox_options sandbox_options(const struct asb_run_values *v
 		.ready_timeout_ms = values->ready_timeout_ms,
 		.lease_ms = values->lease_ms,
 		.run_timeout_ms = values->timeout_ms,
+		.mode = strcmp(values->sandbox, "k8s") == 0 ? ASB_MODE_POD : ASB_MODE_SANDBOX,
+		.pool = given(values->pool),
+		.cold = values->cold != NULL && strcmp(values->cold, "never") == 0 ? ASB_COLD_NEVER
+										   : ASB_COLD_ALLOW,
 		.keep = values->keep,
 	};
 }
@@ -286,7 +306,8 @@ int asb_run_values_check(const struct asb_run_values *values, const char *namesp
 	struct asb_sandbox_options sandbox = sandbox_options(values, namespace_);
 
 	if (check_env(&values->env, err) != 0 || check_workdir(values->workdir, err) != 0 ||
-	    check_sandbox(values->sandbox, err) != 0 ||
+	    check_sandbox(values->sandbox, err) != 0 || check_cold(values->cold, err) != 0 ||
+	    asb_check_object_name("--pool", given(values->pool), err) != 0 ||
 	    asb_check_object_name("--runtime-class", given(values->runtime_class), err) != 0 ||
 	    asb_check_object_name("--service-account", values->service_account, err) != 0 ||
 	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
@@ -307,7 +328,7 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, operands, err) != 0 ||
 	    asb_run_values_check(values, context->namespace_, err) != 0 ||
-	    check_supported(context, values, err) != 0)
+	    check_pool(values, err) != 0)
 		return -1;
 	plan_env(plan, &values->env);
 	plan->sandbox = sandbox_options(values, context->namespace_);

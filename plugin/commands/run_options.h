@@ -24,6 +24,7 @@
 struct asb_run_values {
 	const char *image, *image_pull_policy, *runtime_class, *service_account;
 	const char *name, *cpu, *memory, *user, *workdir, *output, *sandbox;
+	const char *pool, *cold;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
 	bool keep, stdin_, quiet;

@@ -173,6 +173,10 @@ static void test_usage_errors(void **state)
 		{{"--memory", "12Q", "x"}, "12Q", "512Mi"},
 		{{"--memory", "512m", "x"}, "512m", "thousandths"},
 		{{"--image-pull-policy", "Sometimes", "x"}, "Sometimes", "IfNotPresent"},
+		{{"--pool", "a_b", "x"}, "--pool", "lower case"},
+		{{"--pool=p", "--cold=maybe", "x"}, "maybe", "allow or never"},
+		{{"--cold=never", "x"}, "--cold without --pool", ""},
+		{{"--pool=p", "--sandbox=k8s", "x"}, "--pool with --sandbox k8s", ""},
 		{{"--user", "nobody", "x"}, "nobody", "1001"},
 		{{"--tiemout", "1s", "x"}, "--tiemout", "--timeout"},
 	};
