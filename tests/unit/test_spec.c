@@ -152,6 +152,30 @@ static void the_shim_can_be_executed_only(void **state)
 	assert_false(asb_json_bool(sandbox, POD "volumes/1/configMap/optional", true));
 }
 
+/* gVisor reads what it executes; every other class keeps the stricter mode. */
+static void gvisor_may_read_the_shim(void **state)
+{
+	static const struct {
+		const char *class;
+		int mode;
+	} cases[] = {
+		{"gvisor", 0555}, {"team-gvisor-small", 0555}, {"runsc", 0555}, {"kata", 0111},
+		{"nvidia", 0111},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct asb_sandbox_options options = plain_options();
+		ASB_JSON sandbox = NULL;
+
+		options.runtime_class = cases[i].class;
+		sandbox = build(&options);
+		assert_int_equal(
+			(int)asb_json_number(sandbox, POD "volumes/0/configMap/defaultMode", 0),
+			cases[i].mode);
+	}
+}
+
 /* With a read-only root filesystem, whatever a command may write must be a mount. */
 static void what_is_writable(void **state)
 {
@@ -437,6 +461,7 @@ int main(void)
 		cmocka_unit_test(passes_restricted),
 		cmocka_unit_test(the_pod),
 		cmocka_unit_test(the_shim_can_be_executed_only),
+		cmocka_unit_test(gvisor_may_read_the_shim),
 		cmocka_unit_test(what_is_writable),
 		cmocka_unit_test(what_the_user_decides),
 		cmocka_unit_test(users),
