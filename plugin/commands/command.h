@@ -92,6 +92,8 @@ void asb_help_command(const struct asb_context *context, const struct asb_comman
 extern const struct asb_command asb_command_config, asb_command_run, asb_command_version,
 	asb_command_help;
 
+extern const struct asb_command asb_command_pool; /* sandboxes that wait */
+
 /* Sandboxes that stay. */
 extern const struct asb_command asb_command_list, asb_command_delete, asb_command_suspend,
 	asb_command_extend;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/pool.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
 
@@ -189,6 +190,32 @@ static int judge_launch(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
+static const cJSON *annotation(const cJSON *object, const char *metadata)
+{
+	ASB_TEXT path = asb_strf("%s/annotations", metadata);
+
+	return asb_json_member(asb_json_at(object, path), ASB_POOL_NAMESPACE_ANNOTATION);
+}
+
+/* A pod that runs already can't be told: the user is. */
+static void tell_namespace(struct asb_sandbox *sandbox)
+{
+	const char *wanted = sandbox->options.inner_namespace;
+	const char *given = cJSON_GetStringValue(annotation(sandbox->found_pod, "metadata"));
+
+	if (given == NULL)
+		given = cJSON_GetStringValue(
+			annotation(sandbox->found, "spec/podTemplate/metadata"));
+	if (wanted == NULL)
+		wanted = "default";
+	if (given != NULL && strcmp(given, wanted) != 0)
+		asb_sandbox_notice(
+			sandbox,
+			"kubectl inside works in namespace \"%s\", that of the pool, not "
+			"in \"%s\"",
+			given, wanted);
+}
+
 static int check_shim(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	const cJSON *spec = asb_json_at(sandbox->found_pod, "spec");
@@ -217,6 +244,7 @@ static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 		return asb_wrap(err, "reading the claimed sandbox");
 	if (judge_launch(sandbox, err) < 0 || check_shim(sandbox, err) < 0)
 		return -1;
+	tell_namespace(sandbox);
 	found = sandbox->found;
 	sandbox->found = NULL;
 	return asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, found,

@@ -232,19 +232,26 @@ static cJSON *build_pod(const struct asb_sandbox_options *options, const struct 
 	return pod;
 }
 
+cJSON *asb_spec_template(const struct asb_sandbox_options *options, const struct asb_spec *spec)
+{
+	cJSON *template = asb_json_literal("{\"metadata\":{}}");
+
+	asb_labels_set(template, "metadata", "sandbox", spec->instance);
+	asb_json_set(template, "spec", build_pod(options, spec));
+	return template;
+}
+
 cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct asb_spec *spec)
 {
 	cJSON *sandbox = asb_json_literal("{\"apiVersion\":\"" ASB_SANDBOX_API_VERSION
 					  "\",\"kind\":\"Sandbox\",\"metadata\":{},\"spec\":{"
-					  "\"shutdownPolicy\":\"Delete\",\"podTemplate\":{"
-					  "\"metadata\":{}}}}");
+					  "\"shutdownPolicy\":\"Delete\"}}");
 
 	asb_json_set_string(sandbox, "apiVersion", spec->api_version);
 	asb_json_set_string(sandbox, "metadata/name", spec->name);
 	asb_labels_set(sandbox, "metadata", "sandbox", spec->instance);
-	asb_labels_set(sandbox, "spec/podTemplate/metadata", "sandbox", spec->instance);
 	asb_json_set_string(sandbox, "spec/shutdownTime", spec->shutdown_time);
-	asb_json_set(sandbox, "spec/podTemplate/spec", build_pod(options, spec));
+	asb_json_set(sandbox, "spec/podTemplate", asb_spec_template(options, spec));
 	return sandbox;
 }
 

@@ -41,6 +41,9 @@ int asb_spec_check(const struct asb_sandbox_options *options, struct asb_error *
 /* The object, from options that asb_spec_check has passed. */
 cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct asb_spec *spec);
 
+/* The pod template alone (metadata and spec), with the ConfigMap `name` as its kubeconfig. */
+cJSON *asb_spec_template(const struct asb_sandbox_options *options, const struct asb_spec *spec);
+
 /* The same as a plain pod. */
 cJSON *asb_spec_build_pod(const struct asb_sandbox_options *options, const struct asb_spec *spec);
 
