@@ -16,8 +16,10 @@
 /* clang-format off */
 static const struct asb_command *const commands[] = {
 	&asb_command_run,
+	&asb_command_exec,
 	&asb_command_list,
 	&asb_command_suspend,
+	&asb_command_resume,
 	&asb_command_extend,
 	&asb_command_delete,
 	&asb_command_pool,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run.h - what the files of `run` share. */
+/* run.h - one call of `run`, `exec`, `create` or `resume`: what becomes of it and of the sandbox.
+ */
 #ifndef ASB_RUN_H
 #define ASB_RUN_H
 
@@ -18,7 +19,29 @@ struct asb_run {
 	struct asb_progress progress;
 	struct asb_outcome outcome;
 	int64_t give_up_ms; /* monotonic: the sandbox must be ready by then */
+	bool lasts;	    /* the sandbox was there before and is there afterwards */
 };
+
+/* What the user is told while the sandbox goes through its phases. */
+struct asb_sandbox_hooks asb_run_hooks(struct asb_run *run);
+
+/* Progress, signals, kubeconfig and client. `plan` is set; asb_run_release in any case. Nothing is
+ * sent. */
+int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err);
+
+/* From a sandbox that was not prepared to one that runs. -1: interrupted (outcome.signal) or err.
+ */
+int asb_run_start(struct asb_run *run, struct asb_error *err);
+
+/* Nothing of a run stays behind, whatever became of it: deletes the sandbox, unless it is to be
+ * kept (and a command ran in it) or was somebody else's before. */
+void asb_run_clean_up(struct asb_run *run);
+
+/* From what happened (rc: 0 or -1, as of the functions here) to what is reported: prints the JSON
+ * object and returns the exit status. */
+int asb_run_conclude(struct asb_run *run, int rc, struct asb_error *err);
+
+void asb_run_release(struct asb_run *run);
 
 /* A signal has come: noted in the outcome. */
 bool asb_run_interrupted(struct asb_run *run);

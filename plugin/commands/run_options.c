@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/commands/run_rows.h"
 #include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/spec.h"
 
@@ -12,58 +13,27 @@
 #define LONGEST_NAME 253u
 #define LONGEST_SUGGESTION 200u /* a longer command line is not repeated in a hint */
 
-#define AT(field) offsetof(struct asb_run_values, field)
-
 const struct asb_command_option asb_run_options[] = {
-	{"stdin", 'i', ASB_OPTION_FLAG, AT(stdin_), NULL,
-	 "send our stdin to the command (else it has none)"},
-	{"env", 'e', ASB_OPTION_LIST, AT(env), "NAME=VALUE",
-	 "set a variable for the command, repeatable; nothing of the local environment is sent "
-	 "otherwise"},
-	{"workdir", 'w', ASB_OPTION_STRING, AT(workdir), "DIR",
-	 "absolute directory to start in (default /workspace)"},
-	{"timeout", 0, ASB_OPTION_DURATION, AT(timeout_ms), "DURATION",
-	 "end the command and all that it started after this time, with exit status 124 (default "
-	 "none)"},
-	{"image", 0, ASB_OPTION_STRING, AT(image), "IMAGE",
-	 "container image, any one, even without a shell (default " ASB_DEFAULT_IMAGE ")"},
-	{"image-pull-policy", 0, ASB_OPTION_STRING, AT(image_pull_policy), "POLICY",
-	 "Always, IfNotPresent or Never (default " ASB_DEFAULT_IMAGE_PULL_POLICY
-	 ": no registry is asked for an image "
-	 "that the node has)"},
-	{"sandbox", 0, ASB_OPTION_STRING, AT(sandbox), "KIND",
-	 "what the command runs in: agent-sandbox, a Sandbox, or k8s, a plain pod, whose end can't "
-	 "be put off (default " ASB_DEFAULT_SANDBOX ")"},
-	{"pool", 0, ASB_OPTION_STRING, AT(pool), "NAME",
-	 "claim a Sandbox from this warm pool instead of making one: it runs already; image, user, "
-	 "resources, RuntimeClass and ServiceAccount are the pool's"},
-	{"cold", 0, ASB_OPTION_STRING, AT(cold), "allow|never",
-	 "with --pool, when none is ready: allow starts one from the pool's template, never is an "
-	 "error (default allow)"},
-	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
-	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
-	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
-	 "what the command may do in the cluster (default " ASB_DEFAULT_SERVICE_ACCOUNT ")"},
-	{"cpu", 0, ASB_OPTION_STRING, AT(cpu), "QUANTITY",
-	 "most CPU it may use, such as 2 or 500m (default " ASB_DEFAULT_CPU ")"},
-	{"memory", 0, ASB_OPTION_STRING, AT(memory), "QUANTITY",
-	 "most memory it may use, such as 2Gi (default " ASB_DEFAULT_MEMORY ")"},
-	{"user", 0, ASB_OPTION_STRING, AT(user), "UID",
-	 "numeric user inside, or \"image\" for the image's own (default 1001)"},
-	{"name", 0, ASB_OPTION_STRING, AT(name), "NAME",
+	ASB_JOB_OPTIONS,
+	ASB_KIND_OPTIONS,
+	ASB_SANDBOX_OPTIONS,
+	{"name", 0, ASB_OPTION_STRING, ASB_RUN_AT(name), "NAME",
 	 "name of the sandbox (default run- and ten random characters)"},
-	{"keep", 0, ASB_OPTION_FLAG, AT(keep), NULL,
+	{"keep", 0, ASB_OPTION_FLAG, ASB_RUN_AT(keep), NULL,
 	 "keep the sandbox for an hour after the end, to look at it"},
-	{"lease", 0, ASB_OPTION_DURATION, AT(lease_ms), "DURATION",
+	{"lease", 0, ASB_OPTION_DURATION, ASB_RUN_AT(lease_ms), "DURATION",
 	 "how long the sandbox outlives us when we vanish (default " ASB_DEFAULT_LEASE
 	 ", at least 10s)"},
-	{"ready-timeout", 0, ASB_OPTION_DURATION, AT(ready_timeout_ms), "DURATION",
-	 "give up when the sandbox does not run by then (default " ASB_DEFAULT_READY_TIMEOUT ")"},
-	{"output", 'o', ASB_OPTION_STRING, AT(output), "FORMAT",
-	 "\"json\": one object about the run on stdout at the end; stdout of the command then "
-	 "goes to stderr"},
-	{"quiet", 'q', ASB_OPTION_FLAG, AT(quiet), NULL,
-	 "no progress and no notes on stderr, only errors"},
+	ASB_READY_OPTION,
+	ASB_OUTPUT_OPTIONS,
+	ASB_QUIET_OPTION,
+	{0},
+};
+
+const struct asb_command_option asb_exec_options[] = {
+	ASB_JOB_OPTIONS,
+	ASB_OUTPUT_OPTIONS,
+	ASB_QUIET_OPTION,
 	{0},
 };
 
@@ -81,8 +51,8 @@ const struct asb_run_values asb_run_defaults = {
 /* --- what to run --- */
 
 /* "run "a b"" and "run -- a b" for words that could mean either. */
-static int too_many_operands(const struct asb_context *context, const struct asb_operands *operands,
-			     struct asb_error *err)
+static int too_many_operands(const struct asb_context *context, const char *verb,
+			     const struct asb_operands *operands, struct asb_error *err)
 {
 	struct asb_buffer line = ASB_BUFFER_INIT;
 	size_t i;
@@ -95,35 +65,37 @@ static int too_many_operands(const struct asb_context *context, const struct asb
 	}
 	asb_fail_usage(err, "%zu words where one command line belongs", operands->count);
 	asb_hint(err,
-		 "put a command line for the shell in quotes:    %s run \"%s\"\n"
-		 "or name a program and its arguments behind --:  %s run -- %s",
-		 context->program, line.data, context->program, line.data);
+		 "put a command line for the shell in quotes:    %s %s \"%s\"\n"
+		 "or name a program and its arguments behind --:  %s %s -- %s",
+		 context->program, verb, line.data, context->program, verb, line.data);
 	asb_buffer_release(&line);
 	return -1;
 }
 
-static int missing_command(const struct asb_context *context, const char *what,
+static int missing_command(const struct asb_context *context, const char *verb, const char *what,
 			   struct asb_error *err)
 {
 	asb_fail_usage(err, "%s", what);
 	return asb_hint(err,
-			"%s run \"kubectl get pods -A\"\n"
-			"%s run -- kubectl get pods -A",
-			context->program, context->program);
+			"%s %s \"kubectl get pods -A\"\n"
+			"%s %s -- kubectl get pods -A",
+			context->program, verb, context->program, verb);
 }
 
+/* `verb` is what stands before the command: "run", "exec NAME". */
 static int plan_command(struct asb_run_plan *plan, const struct asb_context *context,
-			const struct asb_operands *operands, struct asb_error *err)
+			const char *verb, const struct asb_operands *operands,
+			struct asb_error *err)
 {
 	if (operands->count == 0)
-		return missing_command(context, "there is no command to run", err);
+		return missing_command(context, verb, "there is no command to run", err);
 	if (operands->items[0][0] == '\0')
-		return missing_command(context, "the command is empty", err);
+		return missing_command(context, verb, "the command is empty", err);
 	if (operands->dashdash > 0)
-		return missing_command(context, "a command line before -- and a program behind it",
-				       err);
+		return missing_command(context, verb,
+				       "a command line before -- and a program behind it", err);
 	if (operands->dashdash < 0 && operands->count > 1)
-		return too_many_operands(context, operands, err);
+		return too_many_operands(context, verb, operands, err);
 	if (operands->dashdash < 0) {
 		plan->job.line = operands->items[0];
 		return 0;
@@ -315,9 +287,9 @@ int asb_run_values_check(const struct asb_run_values *values, const char *namesp
 	return asb_spec_check(&sandbox, err);
 }
 
-int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
-		      const struct asb_run_values *values, const struct asb_operands *operands,
-		      struct asb_error *err)
+static int plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+		     const struct asb_run_values *values, const char *verb,
+		     const struct asb_operands *operands, struct asb_error *err)
 {
 	*plan = (struct asb_run_plan){0};
 	plan->json = values->output != NULL;
@@ -326,12 +298,49 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 	plan->job.has_stdin = values->stdin_;
 	plan->job.timeout_ms = values->timeout_ms;
 	plan->job.cwd = values->workdir;
-	if (plan_command(plan, context, operands, err) != 0 ||
+	if (plan_command(plan, context, verb, operands, err) != 0 ||
 	    asb_run_values_check(values, context->namespace_, err) != 0 ||
 	    check_pool(values, err) != 0)
 		return -1;
 	plan_env(plan, &values->env);
 	plan->sandbox = sandbox_options(values, context->namespace_);
+	return 0;
+}
+
+int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+		      const struct asb_run_values *values, const struct asb_operands *operands,
+		      struct asb_error *err)
+{
+	return plan_init(plan, context, values, "run", operands, err);
+}
+
+/* The first operand is the sandbox. */
+int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+		       const struct asb_run_values *values, const struct asb_operands *operands,
+		       struct asb_error *err)
+{
+	const char *name = operands->count == 0 ? NULL : operands->items[0];
+	struct asb_operands command = *operands;
+	ASB_TEXT verb = NULL;
+
+	*plan = (struct asb_run_plan){0};
+	if (name == NULL || operands->dashdash == 0) {
+		asb_fail_usage(err, "there is no sandbox to run a command in");
+		return asb_hint(err, "%s exec NAME \"kubectl get pods -A\"", context->program);
+	}
+	if (!asb_is_dns_label(name))
+		return asb_fail_usage(err, "\"%s\" can't be the name of a sandbox", name);
+	command.items++;
+	command.count--;
+	command.dashdash -= operands->dashdash < 0 ? 0 : 1;
+	verb = asb_strf("exec %s", name);
+	if (plan_init(plan, context, values, verb, &command, err) != 0)
+		return -1;
+	plan->sandbox = (struct asb_sandbox_options){
+		.namespace_ = plan->sandbox.namespace_,
+		.name = name,
+		.ready_timeout_ms = values->ready_timeout_ms,
+	};
 	return 0;
 }
 

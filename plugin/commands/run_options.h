@@ -30,7 +30,7 @@ struct asb_run_values {
 	bool keep, stdin_, quiet;
 };
 
-extern const struct asb_command_option asb_run_options[];
+extern const struct asb_command_option asb_run_options[], asb_exec_options[];
 extern const struct asb_run_values asb_run_defaults;
 
 /* The same, checked and in the words of the floors below. Borrows the values and operands. */
@@ -56,6 +56,10 @@ int asb_check_object_name(const char *option, const char *value, struct asb_erro
 int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
 		      const struct asb_run_values *values, const struct asb_operands *operands,
 		      struct asb_error *err);
+/* The same for `exec NAME ...`: of plan->sandbox only namespace, name and times are set. */
+int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+		       const struct asb_run_values *values, const struct asb_operands *operands,
+		       struct asb_error *err);
 void asb_run_plan_release(struct asb_run_plan *plan);
 
 #endif

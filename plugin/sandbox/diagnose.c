@@ -5,6 +5,7 @@
 
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/diagnose_rules.h"
+#include "plugin/sandbox/resources.h"
 
 #define NO_CONTROLLER_MS 10000
 
@@ -79,6 +80,9 @@ static bool diagnose_sandbox(const struct asb_findings *findings, const struct a
 		return true;
 	}
 	if (reason == NULL || status == NULL || strcmp(status, "False") != 0)
+		return false;
+	/* What was resumed is still said to be suspended until the controller has seen it. */
+	if (strcmp(reason, "SandboxSuspended") == 0 && !asb_is_suspended(findings->sandbox))
 		return false;
 	/* With a pod an error of the controller is about something else, and not ours to judge. */
 	if (strcmp(reason, "ReconcilerError") == 0 && findings->pod == NULL) {

@@ -103,3 +103,53 @@ END
   asb delete "$name"
   gone "$name"
 }
+
+@test "exec runs further commands in a sandbox that stays, as run does; files stay, variables do not" {
+  name=$(unique exec)
+  kept "$name"
+  before=$(admin -n $NS get pod "$name" -o jsonpath='{.metadata.uid}')
+  run -0 --separate-stderr asb exec "$name" --env TEAM=blue 'echo $TEAM >note; cat note'
+  [ "$output" = blue ]
+  [ -z "$stderr" ]
+  run -0 asb exec "$name" 'cat note; echo "[$TEAM]"'
+  [ "$output" = $'blue\n[]' ]
+  run -0 asb exec "$name" -- printf '%s|' 'a b' '$HOME'
+  [ "$output" = 'a b|$HOME|' ]
+  run -7 asb exec "$name" 'exit 7'
+  run -127 asb exec "$name" -- no-such-program
+  run -124 asb exec "$name" --timeout 1s 'sleep 60'
+  run -0 asb exec "$name" -i -w /tmp -- sh -c 'pwd; cat' <<<typed
+  [ "$output" = $'/tmp\ntyped' ]
+  run -3 --separate-stderr asb exec "$name" -o json 'exit 3'
+  [ "$(jq -r '.sandbox + " " + (.exitCode | tostring)' <<<"$output")" = "$name 3" ]
+  run -2 asb exec "$name"
+  run -2 asb exec -- ls
+  run -2 asb exec "$name" ls -- -l
+  run -125 asb exec no-such-sandbox true
+  [[ "$output" == *"not found"* ]]
+  [ "$(admin -n $NS get pod "$name" -o jsonpath='{.metadata.uid}')" = "$before" ]
+  asb delete "$name"
+  gone "$name"
+}
+
+@test "a suspended sandbox runs nothing; resume waits until it does, or says why it never will" {
+  name=$(unique resume)
+  kept "$name"
+  asb suspend "$name"
+  run -125 asb exec "$name" true
+  [[ "$output" == *suspended* ]]
+  [[ "$output" == *resume* ]]
+  run -0 --separate-stderr asb resume "$name"
+  [ "$output" = "sandbox \"$name\" resumed" ]
+  [ -z "$stderr" ]
+  run -0 asb exec "$name" 'echo again'
+  [ "$output" = again ]
+  run -0 asb resume "$name" # nothing to do
+  asb suspend "$name"
+  admin -n $NS patch sandbox "$name" --type merge -p '{"spec":{"podTemplate":{"spec":{"runtimeClassName":"no-such-class"}}}}'
+  run -125 asb resume "$name"
+  [[ "$output" == *RuntimeClass*no-such-class* ]]
+  run -125 asb resume no-such-sandbox
+  asb delete "$name"
+  gone "$name"
+}

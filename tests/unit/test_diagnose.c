@@ -28,6 +28,7 @@ struct scene {
 	const char *name;
 	/* the Sandbox's Ready condition; NULL reason: no status at all */
 	const char *ready_reason, *ready_message;
+	const char *mode; /* spec.operatingMode */
 	/* the pod; NULL phase: none */
 	const char *phase;
 	const char *node; /* NULL: not scheduled */
@@ -346,8 +347,10 @@ static const struct scene scenes[] = {
 	 .verdict = PENDING, .patient = true, .code = "pod-succeeded"},
 	{"expired", "SandboxExpired", "Sandbox has expired", .verdict = TERMINAL, .code = "expired",
 	 .cause = "lease"},
-	{"suspended", "SandboxSuspended", "Sandbox is suspended", .verdict = TERMINAL,
-	 .code = "suspended"},
+	{"suspended", "SandboxSuspended", "Sandbox is suspended", .mode = "Suspended",
+	 .verdict = TERMINAL, .code = "suspended"},
+	{"resumed a moment ago", "SandboxSuspended", "Sandbox is suspended", .mode = "Running",
+	 .verdict = PENDING, .code = "no-pod"},
 	{"several pods", "MultiplePods",
 	 "multiple Pods (2) are controlled by this Sandbox; refusing to choose or create a Pod",
 	 .verdict = TERMINAL, .code = "multiple-pods", .cause = "multiple Pods (2)"},
@@ -364,6 +367,7 @@ static cJSON *sandbox_of(const struct scene *scene)
 	cJSON *ready = asb_json_literal("{\"type\":\"Ready\"}");
 	bool is_ready;
 
+	asb_json_set_string(sandbox, "spec/operatingMode", scene->mode);
 	if (scene->ready_reason == NULL) {
 		cJSON_Delete(ready);
 		return sandbox;

@@ -42,8 +42,13 @@ struct planned {
 	int rc;
 };
 
-/* `run` with these words, up to NULL. */
-static void plan(struct planned *p, const char *const *words)
+typedef int plan_fn(struct asb_run_plan *plan, const struct asb_context *context,
+		    const struct asb_run_values *values, const struct asb_operands *operands,
+		    struct asb_error *err);
+
+/* The command with these words, up to NULL. */
+static void plan(struct planned *p, const struct asb_command *command, plan_fn *init,
+		 const char *const *words)
 {
 	struct asb_option *table;
 	const struct asb_option *tables[] = {NULL, NULL};
@@ -53,11 +58,11 @@ static void plan(struct planned *p, const char *const *words)
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)words[argc];
 	*p = (struct planned){.values = asb_run_defaults};
-	table = asb_command_options(&asb_command_run, (char *)&p->values);
+	table = asb_command_options(command, (char *)&p->values);
 	tables[0] = table;
 	p->rc = asb_options_parse(tables, argc, argv, false, &p->operands, &p->err);
 	if (p->rc == 0)
-		p->rc = asb_run_plan_init(&p->plan, &context, &p->values, &p->operands, &p->err);
+		p->rc = init(&p->plan, &context, &p->values, &p->operands, &p->err);
 	free(table);
 }
 
@@ -68,7 +73,10 @@ static void release(struct planned *p)
 	asb_strings_release(&p->values.env);
 }
 
-#define PLAN(p, ...) plan(p, (const char *const[]){__VA_ARGS__, NULL})
+#define PLAN(p, ...) \
+	plan(p, &asb_command_run, asb_run_plan_init, (const char *const[]){__VA_ARGS__, NULL})
+#define PLAN_EXEC(p, ...) \
+	plan(p, &asb_command_exec, asb_exec_plan_init, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_defaults(void **state)
 {
@@ -115,6 +123,54 @@ static void test_program_and_options(void **state)
 	assert_true(p.plan.sandbox.keep);
 	assert_int_equal(p.plan.job.timeout_ms, 90000);
 	assert_int_equal(p.plan.sandbox.run_timeout_ms, 90000);
+	release(&p);
+}
+
+static void test_exec_takes_the_name_first(void **state)
+{
+	struct planned p;
+
+	(void)state;
+	PLAN_EXEC(&p, "box", "-eA=1", "ls -l");
+	assert_int_equal(p.rc, 0);
+	assert_string_equal(p.plan.sandbox.name, "box");
+	assert_string_equal(p.plan.sandbox.namespace_, "computer");
+	assert_null(p.plan.sandbox.image);
+	assert_string_equal(p.plan.job.line, "ls -l");
+	assert_string_equal(p.plan.job.env[0], "A=1");
+	release(&p);
+	PLAN_EXEC(&p, "box", "--", "ls", "-l");
+	assert_int_equal(p.rc, 0);
+	assert_null(p.plan.job.line);
+	assert_string_equal(p.plan.job.argv[1], "-l");
+	release(&p);
+}
+
+static void test_exec_mistakes(void **state)
+{
+	static const struct {
+		const char *words[4], *says;
+	} cases[] = {
+		{{NULL}, "no sandbox"},		 {{"--", "ls"}, "no sandbox"},
+		{{"box"}, "no command"},	 {{"box", "--"}, "no command"},
+		{{"Box", "ls"}, "\"Box\""},	 {{"box", "ls", "-l"}, "unknown option"},
+		{{"box", "ls", "x"}, "2 words"}, {{"box", "ls", "--", "x"}, "before --"},
+	};
+	struct planned p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *words[5] = {0};
+
+		memcpy(words, cases[i].words, sizeof(cases[i].words));
+		plan(&p, &asb_command_exec, asb_exec_plan_init, words);
+		assert_int_equal(p.rc, -1);
+		assert_int_equal(p.err.status, ASB_STATUS_USAGE);
+		assert_non_null(strstr(p.err.message, cases[i].says));
+		release(&p);
+	}
+	PLAN_EXEC(&p, "box", "ls", "x");
+	assert_non_null(strstr(p.err.hint, "exec box \"ls x\""));
 	release(&p);
 }
 
@@ -186,7 +242,7 @@ static void test_usage_errors(void **state)
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct planned p;
 
-		plan(&p, cases[i].words);
+		plan(&p, &asb_command_run, asb_run_plan_init, cases[i].words);
 		assert_int_equal(p.rc, -1);
 		assert_int_equal(p.err.status, ASB_STATUS_USAGE);
 		assert_non_null(strstr(p.err.message, cases[i].message));
@@ -444,6 +500,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_program_and_options),
+		cmocka_unit_test(test_exec_takes_the_name_first),
+		cmocka_unit_test(test_exec_mistakes),
 		cmocka_unit_test(test_last_of_a_variable_counts),
 		cmocka_unit_test(test_runtime_class_can_be_taken_back),
 		cmocka_unit_test(test_usage_errors),

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exec.c - `exec`: a command in a sandbox that is there already. */
+#include "plugin/commands/run.h"
+
+/* 0, or -1: interrupted or err. */
+static int go_through(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
+{
+	const struct asb_sandbox_hooks hooks = asb_run_hooks(run);
+
+	if (asb_run_open(run, context, err) != 0)
+		return -1;
+	run->sandbox = asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
+					run->plan.sandbox.name, &hooks);
+	return asb_run_start(run, err) != 0 ? -1 : asb_run_converse(run, err);
+}
+
+static int run_exec(const struct asb_context *context, const void *values,
+		    const struct asb_operands *operands, struct asb_error *err)
+{
+	struct asb_run run = {.interrupts.fd = -1, .lasts = true};
+	int status;
+
+	if (asb_exec_plan_init(&run.plan, context, values, operands, err) != 0) {
+		asb_run_plan_release(&run.plan);
+		return -1;
+	}
+	status = go_through(&run, context, err);
+	asb_run_clean_up(&run);
+	status = asb_run_conclude(&run, status, err);
+	asb_run_release(&run);
+	return status;
+}
+
+const struct asb_command asb_command_exec = {
+	.name = "exec",
+	.summary = "Runs one more command in a sandbox that stays",
+	.usage = "exec NAME [options] \"LINE\"\n"
+		 "exec NAME [options] -- PROGRAM [ARG...]",
+	.description =
+		"Runs the command as \"run\" does, with the same exit status, in a sandbox that "
+		"\"create\" or \"run --keep\" has made. Files in /workspace and in the home "
+		"directory stay from one command to the next; variables and the directory do "
+		"not.\n"
+		"While the command runs the sandbox does not end; afterwards its end is where it "
+		"was, or some minutes ahead. It waits for a sandbox that still starts.",
+	.examples = "exec box \"git status\"\n"
+		    "exec box --timeout 10m -- make test\n"
+		    "exec box -i -- tee notes.txt <notes.txt",
+	.options = asb_exec_options,
+	.values_size = sizeof(struct asb_run_values),
+	.defaults = &asb_run_defaults,
+	.settings = true,
+	.run = run_exec,
+};
