@@ -70,17 +70,6 @@ cJSON *asb_pool_object(const struct asb_pool_options *options, const struct asb_
 
 /* --- rights --- */
 
-#define POOLS(verb_, optional_)                                                               \
-	{                                                                                     \
-		.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxwarmpools", .verb = verb_, \
-		.optional = optional_,                                                        \
-	}
-#define TEMPLATES(verb_, optional_)                                                           \
-	{                                                                                     \
-		.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxtemplates", .verb = verb_, \
-		.optional = optional_,                                                        \
-	}
-
 /* Who may not ask finds out when it is used. */
 static int tolerate_silence(struct asb_error *err)
 {
@@ -171,9 +160,9 @@ int asb_pool_create(struct asb_http *http, const struct asb_api *api,
 		    const struct asb_pool_options *options, struct asb_error *err)
 {
 	struct asb_access rights[] = {
-		TEMPLATES("create", false),
-		TEMPLATES("delete", false),
-		POOLS("create", false),
+		{.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxtemplates", .verb = "create"},
+		{.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxtemplates", .verb = "delete"},
+		{.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxwarmpools", .verb = "create"},
 		{.group = "", .resource = "configmaps", .verb = "create"},
 	};
 	const char *namespace_ = options->sandbox.namespace_;

@@ -7,7 +7,7 @@
 
 #define API(v)                                                              \
 	{                                                                   \
-		.version = v, .sandbox = ASB_SANDBOX_GROUP "/" v,           \
+		.version = (v), .sandbox = ASB_SANDBOX_GROUP "/" v,         \
 		.extension = ASB_EXTENSIONS_GROUP "/" v,                    \
 		.sandboxes = {ASB_SANDBOX_GROUP, v, "sandboxes"},           \
 		.claims = {ASB_EXTENSIONS_GROUP, v, "sandboxclaims"},       \

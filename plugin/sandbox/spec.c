@@ -259,11 +259,11 @@ cJSON *asb_spec_build_pod(const struct asb_sandbox_options *options, const struc
 {
 	cJSON *pod = asb_json_literal("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{}}");
 	cJSON *pod_spec = build_pod(options, spec);
+	int64_t seconds = (spec->deadline_ms + 999) / 1000;
 
 	asb_json_set_string(pod, "metadata/name", spec->name);
 	asb_labels_set(pod, "metadata", "sandbox", spec->instance);
-	asb_json_set_number(pod_spec, "activeDeadlineSeconds",
-			    (double)((spec->deadline_ms + 999) / 1000));
+	asb_json_set_number(pod_spec, "activeDeadlineSeconds", (double)seconds);
 	asb_json_set(pod, "spec", pod_spec);
 	return pod;
 }
