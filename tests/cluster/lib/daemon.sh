@@ -46,6 +46,17 @@ daemon_start() {
 	daemon_spawn "$name" nsenter --target "$holder" --mount --net -- "$@"
 }
 
+daemon_stopped() {
+	! daemon_alive "$1"
+}
+
+daemon_stop() {
+	local pid
+	pid=$(daemon_pid "$1") || return 0
+	kill "$pid"
+	poll 30 daemon_stopped "$1"
+}
+
 # daemon_ready NAME SECONDS CHECK...: waits until CHECK is true; ends the script
 # with the daemon's log when the daemon is gone or the time is over.
 daemon_ready() {

@@ -97,3 +97,9 @@ load_images() {
 	ctr_k8s images import "${ARTEFACT[controller-image]}/images.tar" >>"$CURRENT_LOG" 2>&1
 	CURRENT_LOG=
 }
+
+load_controller_image() {
+	CURRENT_LOG=$DATA/log/images.log
+	ctr_k8s images import "${ARTEFACT[controller-image]}/images.tar" >"$CURRENT_LOG" 2>&1
+	CURRENT_LOG=
+}

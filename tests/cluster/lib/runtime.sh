@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The node's container runtime: containerd with runc and the CNI plugins, and the
+# The node's container runtime: containerd with runc, gVisor and the CNI plugins, and the
 # registry that refuses every image. containerd is configured here only: further
 # runtimes get their handler in containerd_config.
 
@@ -47,6 +47,21 @@ disabled_plugins = [
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         BinaryName = "${ARTEFACT[runtime]}/usr/sbin/runc"
         SystemdCgroup = false
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc]
+      runtime_type = "io.containerd.runsc.v1"
+      pod_annotations = ["dev.gvisor.*"]
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runsc.options]
+        TypeUrl = "io.containerd.runsc.v1.options"
+        ConfigPath = "$DATA/runsc.toml"
+EOF
+}
+
+# systrap needs no virtualisation of the machine.
+runsc_config() {
+	cat <<EOF
+binary_name = "${ARTEFACT[gvisor]}/runsc"
+[runsc_config]
+  platform = "systrap"
 EOF
 }
 
@@ -81,9 +96,11 @@ start_registry() {
 start_containerd() {
 	mkdir -p "$DATA/cni"
 	containerd_config >"$DATA/containerd.toml"
+	runsc_config >"$DATA/runsc.toml"
 	cni_config >"$DATA/cni/10-cluster.conflist"
 	registry_configs
-	daemon_start containerd env PATH="${ARTEFACT[runtime]}/usr/bin:${ARTEFACT[runtime]}/usr/sbin:$PATH" \
+	daemon_start containerd \
+		env PATH="${ARTEFACT[runtime]}/usr/bin:${ARTEFACT[runtime]}/usr/sbin:${ARTEFACT[gvisor]}:$PATH" \
 		"${ARTEFACT[runtime]}/usr/bin/containerd" --config "$DATA/containerd.toml" --log-level info
 	daemon_ready containerd 30 ctr_k8s version
 }
