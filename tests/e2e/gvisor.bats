@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# gvisor.bats - the same under gVisor: another kernel below PID 1, so all that the shim asks of one is asked of that.
+load helper
+
+setup_file() {
+  cluster_setup
+  admin get runtimeclass gvisor >/dev/null 2>&1 || export NO_GVISOR=1
+}
+
+setup() { [ -z "${NO_GVISOR:-}" ] || skip "the cluster has no RuntimeClass gvisor"; }
+
+gvisor() { asb run --runtime-class gvisor "$@"; }
+
+@test "gVisor: the kernel is gVisor's, and nothing is left" {
+  name=$(unique gvisor)
+  run -0 --separate-stderr gvisor --name "$name" 'dmesg | head -n 1; echo hi'
+  [[ "${lines[0]}" == *"Starting gVisor"* ]]
+  [ "${lines[1]}" = hi ]
+  [ -z "$stderr" ]
+  gone "$name"
+}
+
+@test "gVisor: the agent's kubectl lists the pods of the cluster" {
+  run -0 --separate-stderr gvisor "kubectl get pods -A"
+  [[ "$output" == *agent-sandbox-controller* ]]
+}
+
+@test "gVisor: stdout and stderr stay apart, exit codes are the command's" {
+  run -7 --separate-stderr gvisor 'echo out; echo err >&2; exit 7'
+  [ "$output" = out ]
+  [ "$stderr" = err ]
+  run -137 gvisor 'kill -9 $$'
+  run -127 gvisor -- no-such-program
+  run -126 gvisor -- /etc/passwd
+}
+
+@test "gVisor: 16 MiB through stdin and 16 MiB out arrive unchanged" {
+  head -c 16M /dev/urandom >in
+  run -0 --separate-stderr gvisor -i -- sha256sum <in
+  [ "${output%% *}" = "$(sha256sum <in | cut -d' ' -f1)" ]
+  gvisor -i cat <in >out
+  cmp in out
+  rm in out
+}
+
+@test "gVisor: --timeout ends the whole tree, with 124" {
+  name=$(unique gvisor)
+  run -124 --separate-stderr gvisor --name "$name" --keep --timeout 1s -o json 'setsid sleep 61 & sleep 60'
+  [ "$(jq .timedOut <<<"$output")" = true ]
+  run ! --separate-stderr admin -n $NS exec "$name" -- pgrep sleep
+  [ -z "$output" ]
+  admin -n $NS delete sandbox "$name"
+  gone "$name"
+}
+
+@test "gVisor: an interrupt ends the run and leaves nothing" {
+  name=$(unique gvisor)
+  background run --runtime-class gvisor --name "$name" 'sleep 60'
+  within 20 pod_runs "$name"
+  kill -INT $plugin
+  ends_with 130 20
+  gone "$name"
+}
+
+@test "gVisor: a command can't become a client of PID 1, nor look into it" {
+  name=$(unique gvisor)
+  # The pipe into connect stays open, so that it ends because it is refused.
+  run -0 --separate-stderr gvisor --name "$name" --keep '
+    exec 3> >(/agentsandbox/shim connect | wc -c)
+    printf "%s" "$!" >pid
+    while kill -0 "$(cat pid)" 2>/dev/null; do sleep 0.1; done
+    cat /proc/1/environ /proc/1/maps
+    head -c 1 /proc/1/mem && echo mem
+    for fd in /proc/1/fd/*; do readlink "$fd"; (: <"$fd") && echo read; (: >"$fd") && echo written; done
+    true'
+  log=$(admin -n $NS logs "$name")
+  admin -n $NS delete sandbox "$name"
+  [ "$output" = 0 ] # the bytes that PID 1 sent
+  [[ "$log" == *"refused a connection"*"did not come from the container runtime"* ]]
+}
+
+@test "gVisor: PID 1 reaps orphans" {
+  name=$(unique gvisor)
+  run -0 gvisor --name "$name" --keep 'for i in 1 2 3 4 5 6 7 8; do (sleep 0.1 &) ; done; sleep 0.5; grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l'
+  admin -n $NS delete sandbox "$name"
+  [ "${lines[0]}" = 0 ]
+  gone "$name"
+}
