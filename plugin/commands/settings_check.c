@@ -8,17 +8,9 @@
 
 /* Flags that `run` has not. */
 struct others {
-	const char *namespace_, *pool;
+	const char *namespace_;
 	int64_t ttl_ms;
 };
-
-static int check_values(const struct asb_run_values *values, const struct others *others,
-			struct asb_error *err)
-{
-	if (asb_check_object_name("--pool", others->pool, err) != 0)
-		return -1;
-	return asb_run_values_check(values, others->namespace_, err);
-}
 
 static int check_word(const char *word, struct asb_error *err)
 {
@@ -28,7 +20,6 @@ static int check_word(const char *word, struct asb_error *err)
 	struct asb_option *table = asb_command_options(&run, (char *)&values);
 	const struct asb_option rest[] = {
 		{"namespace", 0, ASB_OPTION_STRING, &others.namespace_, NULL, NULL},
-		{"pool", 0, ASB_OPTION_STRING, &others.pool, NULL, NULL},
 		{"ttl", 0, ASB_OPTION_DURATION, &others.ttl_ms, NULL, NULL},
 		{0},
 	};
@@ -38,7 +29,7 @@ static int check_word(const char *word, struct asb_error *err)
 	int rc = asb_options_parse(tables, 1, argv, false, &operands, err);
 
 	if (rc == 0)
-		rc = check_values(&values, &others, err);
+		rc = asb_run_values_check(&values, others.namespace_, err);
 	asb_operands_release(&operands);
 	asb_strings_release(&values.env);
 	free(table);

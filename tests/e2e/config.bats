@@ -135,11 +135,16 @@ END
   [[ "$output" == *AGENTSANDBOX_RUNTIME_CLASS* ]]
 }
 
-@test "a plain pod is not supported yet, and where it was asked for can be seen" {
+@test "sandbox: k8s of kubectl-ai's file makes a plain pod, the flag a Sandbox" {
   echo 'sandbox: k8s' >"$theirs"
-  run -2 asb run true
-  [[ "$output" == *"not supported yet"* ]]
-  [[ "$output" == *"config view"* ]]
-  run -0 asb run --sandbox agent-sandbox 'echo sandbox'
+  name=$(unique plain)
+  run -0 --separate-stderr asb run --name "$name" 'echo plain; kubectl -n computer get pods -o name'
+  [[ "$output" == plain*"pod/$name"* ]]
+  gone "$name"
+  name=$(unique flag)
+  run -0 --separate-stderr asb run --name "$name" --sandbox agent-sandbox --keep 'echo sandbox'
   [ "$output" = sandbox ]
+  sandbox_exists "$name"
+  admin -n $NS delete sandbox "$name"
+  gone "$name"
 }
