@@ -163,7 +163,9 @@ static void finish(struct asb_transfer *transfer, CURLcode code)
 
 	take_headers(transfer);
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (code == CURLE_OK) {
+	/* The API server closes an HTTP/2 connection that brought it bad credentials, often before
+	 * the body of its refusal is through. The refusal needs none. */
+	if (code == CURLE_OK || status == 401) {
 		request->status = (int)status;
 	} else {
 		asb_transfer_explain(transfer, code, &request->error);
