@@ -16,6 +16,7 @@
 /* clang-format off */
 static const struct asb_command *const commands[] = {
 	&asb_command_run,
+	&asb_command_create,
 	&asb_command_exec,
 	&asb_command_list,
 	&asb_command_suspend,

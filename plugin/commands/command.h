@@ -95,7 +95,7 @@ extern const struct asb_command asb_command_config, asb_command_run, asb_command
 extern const struct asb_command asb_command_pool; /* sandboxes that wait */
 
 /* Sandboxes that stay. */
-extern const struct asb_command asb_command_exec, asb_command_list, asb_command_suspend,
-	asb_command_resume, asb_command_extend, asb_command_delete;
+extern const struct asb_command asb_command_create, asb_command_exec, asb_command_list,
+	asb_command_suspend, asb_command_resume, asb_command_extend, asb_command_delete;
 
 #endif

@@ -11,7 +11,7 @@ static int go_through(struct asb_run *run, const struct asb_context *context, st
 		return -1;
 	run->sandbox = asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
 					run->plan.sandbox.name, &hooks);
-	return asb_run_start(run, err) != 0 ? -1 : asb_run_converse(run, err);
+	return asb_run_start(run, ASB_SANDBOX_RUNNING, err) != 0 ? -1 : asb_run_converse(run, err);
 }
 
 static int run_exec(const struct asb_context *context, const void *values,

@@ -79,9 +79,9 @@ static int prepare(struct asb_run *run, struct asb_error *err)
 	return asb_run_interrupted(run) ? -1 : rc;
 }
 
-static int wait_until_running(struct asb_run *run, struct asb_error *err)
+static int wait_for(struct asb_run *run, enum asb_sandbox_phase phase, struct asb_error *err)
 {
-	while (asb_sandbox_phase(run->sandbox) != ASB_SANDBOX_RUNNING) {
+	while (asb_sandbox_phase(run->sandbox) < phase || !asb_sandbox_settled(run->sandbox)) {
 		struct pollfd fd = {.fd = run->interrupts.fd, .events = POLLIN};
 		int timeout = asb_sandbox_timeout(run->sandbox);
 
@@ -92,11 +92,11 @@ static int wait_until_running(struct asb_run *run, struct asb_error *err)
 	return 0;
 }
 
-int asb_run_start(struct asb_run *run, struct asb_error *err)
+int asb_run_start(struct asb_run *run, enum asb_sandbox_phase phase, struct asb_error *err)
 {
 	if (prepare(run, err) != 0 || asb_sandbox_create(run->sandbox, err) != 0)
 		return -1;
-	return wait_until_running(run, err);
+	return wait_for(run, phase, err);
 }
 
 /* Not the error of the run, which may have gone well; --quiet doesn't hide it. */

@@ -36,7 +36,7 @@ static int resume(struct asb_run *run, const struct values *values, struct asb_e
 		return 0;
 	}
 	run->sandbox = asb_sandbox_open(run->http, plan->namespace_, plan->name, &hooks);
-	if (asb_run_start(run, err) != 0)
+	if (asb_run_start(run, ASB_SANDBOX_RUNNING, err) != 0)
 		return -1;
 	asb_progress_clear(&run->progress);
 	printf("sandbox \"%s\" resumed\n", plan->name);

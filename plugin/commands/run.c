@@ -10,7 +10,7 @@ static int go_through(struct asb_run *run, const struct asb_context *context, st
 	if (asb_run_open(run, context, err) != 0)
 		return -1;
 	run->sandbox = asb_sandbox_new(run->http, &run->plan.sandbox, &hooks);
-	return asb_run_start(run, err) != 0 ? -1 : asb_run_converse(run, err);
+	return asb_run_start(run, ASB_SANDBOX_RUNNING, err) != 0 ? -1 : asb_run_converse(run, err);
 }
 
 static void say_kept(struct asb_run *run)

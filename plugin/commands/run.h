@@ -29,9 +29,9 @@ struct asb_sandbox_hooks asb_run_hooks(struct asb_run *run);
  * sent. */
 int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err);
 
-/* From a sandbox that was not prepared to one that runs. -1: interrupted (outcome.signal) or err.
- */
-int asb_run_start(struct asb_run *run, struct asb_error *err);
+/* From a sandbox that was not prepared to one whose objects are all made and which has reached the
+ * phase. -1: interrupted (outcome.signal) or err. */
+int asb_run_start(struct asb_run *run, enum asb_sandbox_phase phase, struct asb_error *err);
 
 /* Nothing of a run stays behind, whatever became of it: deletes the sandbox, unless it is to be
  * kept (and a command ran in it) or was somebody else's before. */

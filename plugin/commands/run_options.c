@@ -37,16 +37,7 @@ const struct asb_command_option asb_exec_options[] = {
 	{0},
 };
 
-const struct asb_run_values asb_run_defaults = {
-	.image = ASB_DEFAULT_IMAGE,
-	.image_pull_policy = ASB_DEFAULT_IMAGE_PULL_POLICY,
-	.sandbox = ASB_DEFAULT_SANDBOX,
-	.service_account = ASB_DEFAULT_SERVICE_ACCOUNT,
-	.cpu = ASB_DEFAULT_CPU,
-	.memory = ASB_DEFAULT_MEMORY,
-	.lease_ms = 2 * 60 * 1000,
-	.ready_timeout_ms = 5 * 60 * 1000,
-};
+const struct asb_run_values asb_run_defaults = ASB_RUN_DEFAULTS;
 
 /* --- what to run --- */
 
@@ -341,6 +332,19 @@ int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *cont
 		.name = name,
 		.ready_timeout_ms = values->ready_timeout_ms,
 	};
+	return 0;
+}
+
+int asb_create_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+			 const struct asb_run_values *values, const char *name,
+			 struct asb_error *err)
+{
+	*plan = (struct asb_run_plan){0};
+	plan->quiet = values->quiet;
+	if (asb_run_values_check(values, context->namespace_, err) != 0)
+		return -1;
+	plan->sandbox = sandbox_options(values, context->namespace_);
+	plan->sandbox.name = name;
 	return 0;
 }
 

@@ -30,6 +30,14 @@ struct asb_run_values {
 	bool keep, stdin_, quiet;
 };
 
+#define ASB_RUN_DEFAULTS                                                                         \
+	{                                                                                        \
+		.image = ASB_DEFAULT_IMAGE, .image_pull_policy = ASB_DEFAULT_IMAGE_PULL_POLICY,  \
+		.sandbox = ASB_DEFAULT_SANDBOX, .service_account = ASB_DEFAULT_SERVICE_ACCOUNT,  \
+		.cpu = ASB_DEFAULT_CPU, .memory = ASB_DEFAULT_MEMORY, .lease_ms = 2 * 60 * 1000, \
+		.ready_timeout_ms = 5 * 60 * 1000,                                               \
+	}
+
 extern const struct asb_command_option asb_run_options[], asb_exec_options[];
 extern const struct asb_run_values asb_run_defaults;
 
@@ -60,6 +68,10 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
 		       const struct asb_run_values *values, const struct asb_operands *operands,
 		       struct asb_error *err);
+/* The same for `create`: nothing but the sandbox; `name` may be NULL. */
+int asb_create_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
+			 const struct asb_run_values *values, const char *name,
+			 struct asb_error *err);
 void asb_run_plan_release(struct asb_run_plan *plan);
 
 #endif

@@ -15,13 +15,16 @@ bool asb_sandbox_renewable(const struct asb_sandbox *sandbox)
 {
 	enum asb_right right = sandbox->kind->renew;
 
-	return right != ASB_RIGHTS && asb_rights_allow(&sandbox->rights, right);
+	return sandbox->options.ttl_ms == 0 && right != ASB_RIGHTS &&
+	       asb_rights_allow(&sandbox->rights, right);
 }
 
 int64_t asb_sandbox_first_lease_ms(const struct asb_sandbox *sandbox)
 {
 	const struct asb_sandbox_options *options = &sandbox->options;
 
+	if (options->ttl_ms > 0)
+		return options->ttl_ms;
 	if (asb_sandbox_renewable(sandbox))
 		return options->lease_ms;
 	if (options->run_timeout_ms > 0)
@@ -33,7 +36,7 @@ void asb_sandbox_tell_fixed_end(struct asb_sandbox *sandbox)
 {
 	char length[32];
 
-	if (asb_sandbox_renewable(sandbox))
+	if (asb_sandbox_renewable(sandbox) || sandbox->options.ttl_ms > 0)
 		return;
 	asb_duration_format(asb_sandbox_first_lease_ms(sandbox), length);
 	if (sandbox->kind->renew == ASB_RIGHTS)

@@ -362,6 +362,12 @@ const char *asb_sandbox_noun(const struct asb_sandbox *sandbox)
 	return sandbox->kind->noun;
 }
 
+bool asb_sandbox_settled(const struct asb_sandbox *sandbox)
+{
+	return sandbox->root.state != ASB_OBJECT_SENT && sandbox->shim.state != ASB_OBJECT_SENT &&
+	       sandbox->config.state != ASB_OBJECT_SENT;
+}
+
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox)
 {
 	return sandbox->phase;

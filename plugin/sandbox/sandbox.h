@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "plugin/base/error.h"
+#include "plugin/base/json.h"
 #include "plugin/kube/http.h"
 
 /* What the command runs in. */
@@ -55,7 +55,10 @@ struct asb_sandbox_options {
 			     image, user, resources, account, runtime class and inner namespace.
 			     NULL: none */
 	enum asb_cold cold;
-	bool keep; /* not deleted at the end: the lease then is an hour */
+	int64_t ttl_ms;	   /* it stays that long, whatever becomes of us: its end is not moved; 0:
+			      the lease says */
+	const cJSON *base; /* the user's own Sandbox, which comes first (overlay.h); NULL: none */
+	bool keep;	   /* not deleted at the end: the lease then is an hour */
 };
 
 enum asb_sandbox_phase {
@@ -113,6 +116,9 @@ int asb_sandbox_timeout(const struct asb_sandbox *sandbox);
 
 /* What kubectl calls the object that is deleted at the end: "sandbox", "sandboxclaim" or "pod". */
 const char *asb_sandbox_noun(const struct asb_sandbox *sandbox);
+
+/* Whether all objects that were sent have been taken: nothing is under way. */
+bool asb_sandbox_settled(const struct asb_sandbox *sandbox);
 
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox);
 const char *asb_sandbox_name(const struct asb_sandbox *sandbox);

@@ -6,6 +6,7 @@
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/inner_config.h"
 #include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/overlay.h"
 #include "plugin/sandbox/quantity.h"
 #include "plugin/sandbox/shim_configmap.h"
 
@@ -252,6 +253,8 @@ cJSON *asb_spec_build(const struct asb_sandbox_options *options, const struct as
 	asb_labels_set(sandbox, "metadata", "sandbox", spec->instance);
 	asb_json_set_string(sandbox, "spec/shutdownTime", spec->shutdown_time);
 	asb_json_set(sandbox, "spec/podTemplate", asb_spec_template(options, spec));
+	if (options->base != NULL)
+		asb_overlay_apply(sandbox, options->base);
 	return sandbox;
 }
 

@@ -153,3 +153,73 @@ END
   asb delete "$name"
   gone "$name"
 }
+
+@test "create makes a sandbox that stays for its time and prints its name; exec runs in it" {
+  name=$(unique create)
+  run -0 --separate-stderr asb create "$name" --ttl 30m --memory 128Mi
+  [ "$output" = "$name" ]
+  [ -z "$stderr" ]
+  end=$(admin -n $NS get sandbox "$name" -o jsonpath='{.spec.shutdownTime}')
+  left=$(($(date -d "$end" +%s) - $(date +%s)))
+  [ "$left" -gt 1700 ] && [ "$left" -le 1802 ]
+  run -0 asb exec "$name" 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; true'
+  [ "$output" = 134217728 ]
+  # an exec does not shorten its life
+  [ "$(admin -n $NS get sandbox "$name" -o jsonpath='{.spec.shutdownTime}')" = "$end" ]
+  run -125 asb create "$name"
+  [[ "$output" == *"already exists"* ]]
+  sandbox_exists "$name"
+  run -2 asb create a b
+  run -2 asb create Not_A_Name
+  run -2 asb create --ttl 1s
+  asb delete "$name"
+  gone "$name"
+}
+
+@test "create gives a name of its own, does not wait with --wait=false, and leaves nothing of what does not start" {
+  run -0 --separate-stderr asb create --wait=false
+  [[ "$output" == run-* ]]
+  name=$output
+  within 20 shows_status "$name" Running
+  run -0 asb exec "$name" 'echo here'
+  asb delete "$name"
+  gone "$name"
+  name=$(unique noclass)
+  run -125 asb create "$name" --runtime-class no-such-class
+  [[ "$output" == *no-such-class* ]]
+  gone "$name"
+}
+
+@test "create -f starts from a Sandbox of the user's own, with a further container" {
+  name=$(unique file)
+  cat >own.yaml <<END
+apiVersion: agents.x-k8s.io/v1beta1
+kind: Sandbox
+metadata: {name: $name, labels: {team: blue}}
+spec:
+  podTemplate:
+    spec:
+      containers:
+      - name: main
+        env: [{name: COLOUR, value: blue}]
+      - name: side
+        image: bitnami/kubectl:latest
+        imagePullPolicy: IfNotPresent
+        command: [sleep, infinity]
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+END
+  run -0 asb create -f own.yaml
+  [ "$output" = "$name" ]
+  run -0 asb exec "$name" 'echo $COLOUR'
+  [ "$output" = blue ]
+  run -0 asb list -l team=blue -o name
+  [ "$output" = "sandbox.agents.x-k8s.io/$name" ]
+  [ "$(admin -n $NS get pod "$name" -o jsonpath='{.spec.containers[*].name}' | wc -w)" -eq 2 ]
+  asb delete "$name"
+  gone "$name"
+  sed -i 's/env: .*/command: [sleep, infinity]/' own.yaml
+  run -2 asb create -f own.yaml
+  [[ "$output" == *"command or args"* ]]
+  run -2 asb create -f - <<<'kind: Pod'
+  run -125 asb create -f no-such-file.yaml
+}
