@@ -347,11 +347,10 @@ int asb_sandbox_timeout(const struct asb_sandbox *sandbox)
 
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		nearest = asb_nearer_timeout(nearest, asb_object_timeout(objects[i]));
-	if (!sandbox->leased)
-		return nearest;
 	nearest = asb_nearer_timeout(nearest, asb_source_timeout(&sandbox->claim.source));
-	nearest = asb_nearer_timeout(nearest,
-				     asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
+	if (sandbox->leased)
+		nearest = asb_nearer_timeout(
+			nearest, asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
 	if (!sandbox->blind)
 		nearest = asb_nearer_timeout(nearest, asb_observer_timeout(&sandbox->observer));
 	return nearest;

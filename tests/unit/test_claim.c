@@ -361,6 +361,7 @@ static void plain_pod(void **state)
 	struct world world = {0};
 	struct asb_sandbox_options options = {.mode = ASB_MODE_POD, .run_timeout_ms = 30000};
 	const cJSON *pod, *config;
+	int64_t deadline;
 
 	(void)state;
 	open_world(&world, options);
@@ -373,7 +374,9 @@ static void plain_pod(void **state)
 	pod = fake_get(&world.api, PODS "mine");
 	assert_int_equal(asb_json_number(pod, "spec/activeDeadlineSeconds", 0), 10 + 30 + 60);
 	assert_string_equal(asb_json_string(pod, "spec/containers/0/command/1"), "init");
+	deadline = asb_monotonic_ms() + 20000;
 	while (fake_get(&world.api, MAPS "mine") == NULL) {
+		assert_true(asb_monotonic_ms() < deadline);
 		assert_int_equal(asb_sandbox_step(world.sandbox, &world.err), 0);
 		asb_http_poll(world.api.http, NULL, 0, asb_sandbox_timeout(world.sandbox),
 			      &world.err);
@@ -386,6 +389,32 @@ static void plain_pod(void **state)
 	assert_int_equal(asb_sandbox_delete(world.sandbox, false, &world.err), 0);
 	assert_null(fake_get(&world.api, PODS "mine"));
 	assert_null(fake_get(&world.api, MAPS "mine"));
+	close_world(&world);
+}
+
+/* Nothing but its own reading wakes up who waits for the end of a plain pod. */
+static void the_end_of_a_plain_pod(void **state)
+{
+	struct world world = {0};
+	struct asb_sandbox_options options = {.mode = ASB_MODE_POD};
+	int64_t deadline = asb_monotonic_ms() + 8000;
+
+	(void)state;
+	open_world(&world, options);
+	world.api.hook = kubelet;
+	assert_int_equal(start(&world), 0);
+	pthread_mutex_lock(&world.api.server.turn);
+	asb_json_set(fake_get(&world.api, PODS "mine"), "status/containerStatuses",
+		     asb_json_literal("[{\"name\":\"main\",\"state\":{\"terminated\":{\"exitCode\":"
+				      "137,\"reason\":\"OOMKilled\"}}}]"));
+	pthread_mutex_unlock(&world.api.server.turn);
+	while (asb_sandbox_step(world.sandbox, &world.err) == 0) {
+		int timeout = asb_sandbox_timeout(world.sandbox);
+
+		asb_http_poll(world.api.http, NULL, 0, timeout < 0 ? 10000 : timeout, &world.err);
+		assert_true(asb_monotonic_ms() < deadline);
+	}
+	assert_int_equal(world.err.status, 137);
 	close_world(&world);
 }
 
@@ -419,6 +448,7 @@ int main(void)
 		cmocka_unit_test(little_rights_suffice),
 		cmocka_unit_test(what_counts_as_cold),
 		cmocka_unit_test(plain_pod),
+		cmocka_unit_test(the_end_of_a_plain_pod),
 		cmocka_unit_test(rights_of_a_plain_pod),
 	};
 
