@@ -160,11 +160,16 @@ no_controller() { [ -z "$(admin -n agent-sandbox-system get pods -o name)" ]; }
   admin delete crd $crd --wait=true >/dev/null
   run asb run true
   admin create -f crd.json >/dev/null
-  admin wait --for=condition=Established crd/$crd --timeout=30s
+  within 30 established $crd
   # the controller's caches start anew, so that what follows finds a working cluster
   admin -n agent-sandbox-system rollout restart deployment agent-sandbox-controller
   admin -n agent-sandbox-system rollout status deployment agent-sandbox-controller --timeout=60s
   [ "$status" -eq 125 ]
   [[ "$output" == *"not installed"* ]]
   [[ "$output" == *"hint: "* ]]
+  # API server and garbage collector look for new kinds every 30 s only
+  name=$(unique again)
+  within 60 asb run --name "$name" true
+  gone "$name" 60
 }
+established() { [ "$(admin get crd "$1" -o jsonpath='{.status.conditions[?(@.type=="Established")].status}')" = True ]; }
