@@ -192,4 +192,14 @@ static inline void fake_api_stop(struct fake_api *api)
 	cJSON_Delete(api->objects);
 }
 
+/* Waits as the plugin asks for, but never for ever: a mistake there must fail, not hang. */
+static inline void fake_wait(struct fake_api *api, int timeout_ms)
+{
+	struct asb_error ignored = ASB_ERROR_INIT;
+	int most = 10000;
+
+	asb_http_poll(api->http, NULL, 0, timeout_ms < 0 || timeout_ms > most ? most : timeout_ms,
+		      &ignored);
+}
+
 #endif

@@ -137,8 +137,7 @@ static int start(struct world *world)
 		assert_true(asb_monotonic_ms() < deadline);
 		if (asb_sandbox_step(world->sandbox, &world->err) < 0)
 			return -1;
-		asb_http_poll(world->api.http, NULL, 0, asb_sandbox_timeout(world->sandbox),
-			      &world->err);
+		fake_wait(&world->api, asb_sandbox_timeout(world->sandbox));
 	}
 	return 0;
 }
@@ -378,8 +377,7 @@ static void plain_pod(void **state)
 	while (fake_get(&world.api, MAPS "mine") == NULL) {
 		assert_true(asb_monotonic_ms() < deadline);
 		assert_int_equal(asb_sandbox_step(world.sandbox, &world.err), 0);
-		asb_http_poll(world.api.http, NULL, 0, asb_sandbox_timeout(world.sandbox),
-			      &world.err);
+		fake_wait(&world.api, asb_sandbox_timeout(world.sandbox));
 	}
 	config = fake_get(&world.api, MAPS "mine");
 	assert_string_equal(asb_json_string(config, "metadata/ownerReferences/0/kind"), "Pod");
@@ -409,9 +407,7 @@ static void the_end_of_a_plain_pod(void **state)
 				      "137,\"reason\":\"OOMKilled\"}}}]"));
 	pthread_mutex_unlock(&world.api.server.turn);
 	while (asb_sandbox_step(world.sandbox, &world.err) == 0) {
-		int timeout = asb_sandbox_timeout(world.sandbox);
-
-		asb_http_poll(world.api.http, NULL, 0, timeout < 0 ? 10000 : timeout, &world.err);
+		fake_wait(&world.api, asb_sandbox_timeout(world.sandbox));
 		assert_true(asb_monotonic_ms() < deadline);
 	}
 	assert_int_equal(world.err.status, 137);

@@ -98,9 +98,8 @@ static int step_until(struct world *world, enum asb_sandbox_phase phase)
 
 	while (asb_sandbox_phase(world->sandbox) != phase) {
 		assert_true(asb_monotonic_ms() < deadline);
-		if (asb_http_poll(world->api.http, NULL, 0, asb_sandbox_timeout(world->sandbox),
-				  &world->err) < 0 ||
-		    asb_sandbox_step(world->sandbox, &world->err) < 0)
+		fake_wait(&world->api, asb_sandbox_timeout(world->sandbox));
+		if (asb_sandbox_step(world->sandbox, &world->err) < 0)
 			return -1;
 	}
 	return 0;
@@ -267,8 +266,7 @@ static void a_conflict_is_tried_again(void **state)
 	assert_int_equal(asb_sandbox_create(world.sandbox, &world.err), 0);
 	while (world.api.patch_conflicts >= 0) {
 		assert_true(asb_monotonic_ms() < deadline);
-		asb_http_poll(world.api.http, NULL, 0, asb_sandbox_timeout(world.sandbox),
-			      &world.err);
+		fake_wait(&world.api, asb_sandbox_timeout(world.sandbox));
 		assert_int_equal(asb_sandbox_step(world.sandbox, &world.err), 0);
 	}
 	assert_string_equal(world.notice, "");

@@ -115,7 +115,7 @@ static int run_one(struct fake_api *api, struct asb_error *err)
 	if (rc == 0)
 		rc = asb_sandbox_create(sandbox, err);
 	while (rc == 0 && asb_sandbox_phase(sandbox) != ASB_SANDBOX_RUNNING) {
-		asb_http_poll(api->http, NULL, 0, asb_sandbox_timeout(sandbox), err);
+		fake_wait(api, asb_sandbox_timeout(sandbox));
 		rc = asb_sandbox_step(sandbox, err);
 	}
 	assert_int_equal(asb_sandbox_delete(sandbox, true, &ignored), 0);
