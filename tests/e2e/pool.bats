@@ -182,3 +182,17 @@ END
   ends_with 143 20
   gone "$name"
 }
+
+@test "for a plain pod the smallest rights suffice, though its states have to be read again and again" {
+  { printf 'apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: e2e-podder, namespace: %s}\nrules:\n' "$NS"; cat <<'END'; } | admin apply -f - >/dev/null
+- {apiGroups: [""], resources: [pods], verbs: [create, get, delete]}
+- {apiGroups: [""], resources: [pods/exec], verbs: [create, get]}
+- {apiGroups: [""], resources: [configmaps], verbs: [create]}
+END
+  user podder >kc-podder
+  grant podder e2e-podder
+  name=$(unique podder)
+  run --separate-stderr -4 as_user "$PWD/kc-podder" run --sandbox k8s --name "$name" 'echo little; exit 4'
+  [ "$output" = little ]
+  gone "$name" 40
+}
