@@ -37,6 +37,17 @@ static int take_answer(const struct asb_http_request *request, struct asb_access
 	return 0;
 }
 
+/* With bad credentials one question is refused (401) and the connection of all the others is
+ * closed: the refusal is what counts. NULL: nothing was refused so. */
+static const struct asb_http_request *refusal(const struct asb_http_request *requests, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (requests[i].status == 401)
+			return &requests[i];
+	}
+	return NULL;
+}
+
 int asb_access_review(struct asb_http *http, struct asb_access *rights, size_t n,
 		      struct asb_error *err)
 {
@@ -56,6 +67,8 @@ int asb_access_review(struct asb_http *http, struct asb_access *rights, size_t n
 		list[i] = &requests[i];
 	}
 	rc = asb_api_run(http, list, (unsigned)n, err);
+	if (rc == 0 && refusal(requests, n) != NULL)
+		rc = take_answer(refusal(requests, n), &rights[0], err);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
 			rc = take_answer(&requests[i], &rights[i], err);
