@@ -21,7 +21,7 @@
 
 #include "plugin/base/buffer.h"
 
-#define FAKE_CONNECTIONS 32
+#define FAKE_CONNECTIONS 128
 
 struct fake_request {
 	int fd;
