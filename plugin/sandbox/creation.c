@@ -173,3 +173,20 @@ int asb_sandbox_step_config(struct asb_sandbox *sandbox, struct asb_error *err)
 	cJSON_Delete(made);
 	return asb_failed(err) ? -1 : 0;
 }
+
+int asb_sandbox_step_made(struct asb_sandbox *sandbox, asb_sandbox_begin_fn *begin,
+			  struct asb_error *err)
+{
+	cJSON *made = NULL;
+	int rc;
+
+	if (asb_sandbox_step_shim(sandbox, err) < 0)
+		return -1;
+	rc = asb_sandbox_step_root(sandbox, &made, err);
+	if (rc < 0 || (rc == 1 && begin(sandbox, made, err) < 0) ||
+	    asb_sandbox_step_config(sandbox, err) < 0)
+		return -1;
+	if (rc == 1)
+		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_SCHEDULING);
+	return 0;
+}

@@ -53,18 +53,7 @@ static int begin(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err
 
 static int step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	cJSON *made = NULL;
-	int rc;
-
-	if (asb_sandbox_step_shim(sandbox, err) < 0)
-		return -1;
-	rc = asb_sandbox_step_root(sandbox, &made, err);
-	if (rc < 0 || (rc == 1 && begin(sandbox, made, err) < 0) ||
-	    asb_sandbox_step_config(sandbox, err) < 0)
-		return -1;
-	if (rc == 1)
-		asb_sandbox_set_phase(sandbox, ASB_SANDBOX_SCHEDULING);
-	return 0;
+	return asb_sandbox_step_made(sandbox, begin, err);
 }
 
 const struct asb_kind asb_kind_pod = {

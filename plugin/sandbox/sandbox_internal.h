@@ -115,6 +115,11 @@ int asb_sandbox_post_config(struct asb_sandbox *sandbox, const char *api_version
 int asb_sandbox_step_shim(struct asb_sandbox *sandbox, struct asb_error *err);
 int asb_sandbox_step_root(struct asb_sandbox *sandbox, cJSON **made, struct asb_error *err);
 int asb_sandbox_step_config(struct asb_sandbox *sandbox, struct asb_error *err);
+/* All three in a row. Once the root is made, `begin` takes it over, follows it and posts what it is
+ * to own. */
+typedef int asb_sandbox_begin_fn(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err);
+int asb_sandbox_step_made(struct asb_sandbox *sandbox, asb_sandbox_begin_fn *begin,
+			  struct asb_error *err);
 void asb_sandbox_start_lease(struct asb_sandbox *sandbox);
 
 /* deletion.c: for all kinds that were created. */
