@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # The cluster's own control groups, by which all its processes are found.
 #
-# /agentsandbox-cluster exists in every hierarchy: below it "pods" is the
+# /$NAME exists in every hierarchy: below it "pods" is the
 # kubelet's cgroupRoot, and "daemons/NAME" (in one hierarchy) holds a daemon and
 # what it started. Nothing outside these groups is ever signalled or removed.
 
-CGROUP=agentsandbox-cluster
+CGROUP=$NAME
 
 # Mount points of all hierarchies, v1 and v2.
 cgroup_hierarchies() {

@@ -6,10 +6,11 @@
 # link to the machine. The addresses are ones reserved for documentation; those
 # of 192.0.2.0/24 are left alone, for virtual machines are found to use them.
 
-HOST_LINK=asb-cluster
-HOST_IP=198.51.100.253
-NODE_IP=198.51.100.254
-LINK_RANGE=198.51.100.252/30
+# Each cluster has a link of its own; behind it all use the same addresses.
+HOST_LINK=asb-cluster${NAME#agentsandbox-cluster}
+HOST_IP=198.51.100.$((253 - 4 * NUMBER))
+NODE_IP=198.51.100.$((254 - 4 * NUMBER))
+LINK_RANGE=198.51.100.$((252 - 4 * NUMBER))/30
 NODE_NAME=node
 POD_RANGE=203.0.113.0/24
 SERVICE_RANGE=198.51.100.0/25
@@ -37,30 +38,41 @@ holder_separate() {
 	[[ $(readlink "/proc/$holder/ns/net") != "$(readlink /proc/self/ns/net)" ]]
 }
 
+# What is changed of the machine stands in $MACHINE: the first cluster finds the machine as it was,
+# the last one leaves it so.
+other_clusters() {
+	local dir
+	for dir in /run/agentsandbox-cluster /run/agentsandbox-cluster-[1-9]; do
+		[[ $dir == "$RUN" || ! -d $dir ]] || return 0
+	done
+	return 1
+}
+
 save_sysctls() {
 	local name
-	[[ -e $RUN/sysctls ]] && return
-	cat /proc/sys/kernel/random/boot_id >"$RUN/boot"
+	[[ -e $MACHINE/sysctls ]] && return
+	mkdir -p "$MACHINE"
+	cat /proc/sys/kernel/random/boot_id >"$MACHINE/boot"
 	for name in "${KUBELET_SYSCTLS[@]}"; do
 		echo "$name $(cat "/proc/sys/$name")"
-	done >"$RUN/sysctls.new"
-	mv "$RUN/sysctls.new" "$RUN/sysctls"
+	done >"$MACHINE/sysctls.new"
+	mv "$MACHINE/sysctls.new" "$MACHINE/sysctls"
 }
 
 # Puts back what save_sysctls saw, unless the machine has been booted since.
 restore_sysctls() {
 	local name value
-	[[ -e $RUN/sysctls ]] && cmp -s "$RUN/boot" /proc/sys/kernel/random/boot_id || return 0
+	[[ -e $MACHINE/sysctls ]] && cmp -s "$MACHINE/boot" /proc/sys/kernel/random/boot_id || return 0
 	while read -r name value; do
 		echo "$value" >"/proc/sys/$name" || note "cannot restore $name to $value"
-	done <"$RUN/sysctls"
+	done <"$MACHINE/sysctls"
 }
 
 node_mounts() {
 	local path
 	for path in "${NODE_PATHS[@]}"; do
 		# Recorded first, so that a directory made here is always removed again.
-		[[ -d $path ]] || { echo "$path" >>"$RUN/made-paths" && mkdir -p "$path"; }
+		[[ -d $path ]] || { echo "$path" >>"$MACHINE/made-paths" && mkdir -p "$path"; }
 		mkdir -p "$DATA/node$path"
 	done
 	# The node asks the cluster's DNS, not the machine's, which it cannot reach.

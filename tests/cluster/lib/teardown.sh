@@ -9,10 +9,18 @@ link_gone() {
 
 remove_made_paths() {
 	local path
-	[[ -e $RUN/made-paths ]] || return 0
+	[[ -e $MACHINE/made-paths ]] || return 0
 	while read -r path; do
 		rmdir "$path" 2>/dev/null || true
-	done <"$RUN/made-paths"
+	done <"$MACHINE/made-paths"
+}
+
+# A directory can be removed while it is a mount point elsewhere, which ends that mount: so only
+# when no other cluster uses it.
+leave_machine() {
+	restore_sysctls
+	remove_made_paths
+	rm -rf --one-file-system "$MACHINE"
 }
 
 anything_left() {
@@ -28,9 +36,8 @@ teardown() {
 	poll 30 cgroup_kill_round || die "processes that cannot be killed: $(cgroup_processes | xargs)"
 	poll 10 link_gone || die "$HOST_LINK cannot be removed"
 	poll 10 cgroup_remove_round || die "control groups that cannot be removed: $CGROUP"
-	restore_sysctls
-	remove_made_paths
-	# The state directory goes last: it knows what else there is to undo.
+	other_clusters || leave_machine
+	# The state directory goes last: it tells that there is something to undo.
 	rm -rf --one-file-system "$DATA"
 	rm -rf --one-file-system "$RUN"
 }
