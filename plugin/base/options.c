@@ -105,10 +105,13 @@ static int store_int(const struct asb_option *option, const char *value, struct 
 	return 0;
 }
 
-static int store(const struct asb_option *option, const char *value, struct asb_error *err)
+static int store(struct parser *parser, const struct asb_option *option, const char *value)
 {
+	struct asb_strings *given = &parser->operands->options;
+	struct asb_error *err = parser->err;
 	struct asb_strings *list;
 
+	append(&given->items, &given->count, option->name);
 	switch (option->kind) {
 	case ASB_OPTION_FLAG:
 		return store_flag(option, value, err);
@@ -131,12 +134,12 @@ static int store(const struct asb_option *option, const char *value, struct asb_
 static int store_next(struct parser *parser, const struct asb_option *option)
 {
 	if (option->kind == ASB_OPTION_FLAG)
-		return store(option, NULL, parser->err);
+		return store(parser, option, NULL);
 	if (parser->at == parser->argc)
 		return asb_fail_usage(parser->err, "--%s needs a value: --%s %s", option->name,
 				      option->name,
 				      option->argument == NULL ? "VALUE" : option->argument);
-	return store(option, parser->argv[parser->at++], parser->err);
+	return store(parser, option, parser->argv[parser->at++]);
 }
 
 /* "--name" or "--name=value"; `word` is behind the dashes. */
@@ -148,7 +151,7 @@ static int parse_long(struct parser *parser, const char *word)
 	if (option == NULL)
 		return unknown_name(parser, word, n);
 	if (word[n] == '=')
-		return store(option, word + n + 1, parser->err);
+		return store(parser, option, word + n + 1);
 	return store_next(parser, option);
 }
 
@@ -165,9 +168,9 @@ static int parse_letters(struct parser *parser, const char *word)
 			return -1;
 		}
 		if (word[1] == '=')
-			return store(option, word + 2, parser->err);
+			return store(parser, option, word + 2);
 		if (option->kind != ASB_OPTION_FLAG && word[1] != '\0')
-			return store(option, word + 1, parser->err);
+			return store(parser, option, word + 1);
 		if (store_next(parser, option) != 0)
 			return -1;
 	}
@@ -214,8 +217,18 @@ int asb_options_parse(const struct asb_option *const *tables, int argc, char *co
 	return 0;
 }
 
+bool asb_operands_gave(const struct asb_operands *operands, const char *option)
+{
+	for (size_t i = 0; i < operands->options.count; i++) {
+		if (strcmp(operands->options.items[i], option) == 0)
+			return true;
+	}
+	return false;
+}
+
 void asb_operands_release(struct asb_operands *operands)
 {
+	asb_strings_release(&operands->options);
 	free(operands->items);
 	*operands = (struct asb_operands){.dashdash = -1};
 }

@@ -47,6 +47,7 @@ struct asb_operands {
 	const char **items; /* owned array of borrowed strings */
 	size_t count;
 	int dashdash;
+	struct asb_strings options; /* names of the options that were there */
 };
 
 /* Parses argv[0..argc-1] (no program name) against the tables (a NULL-ended list of tables, e.g.
@@ -54,6 +55,8 @@ struct asb_operands {
  * it looks like, are the operands. After an error `operands` and lists must still be released. */
 int asb_options_parse(const struct asb_option *const *tables, int argc, char *const *argv,
 		      bool stop_at_operand, struct asb_operands *operands, struct asb_error *err);
+/* Whether an option of that name was there. */
+bool asb_operands_gave(const struct asb_operands *operands, const char *option);
 void asb_operands_release(struct asb_operands *operands);
 void asb_strings_release(struct asb_strings *strings);
 

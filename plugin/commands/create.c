@@ -27,6 +27,7 @@ static const struct asb_command_option options[] = {
 	 "these options"},
 	{"wait", 0, ASB_OPTION_FLAG, offsetof(struct values, wait), NULL,
 	 "wait until commands can be run in it (default true)"},
+	ASB_KIND_OPTIONS,
 	ASB_SANDBOX_OPTIONS,
 	ASB_READY_OPTION,
 	ASB_QUIET_OPTION,
@@ -82,8 +83,9 @@ static int plan(struct asb_run *run, const struct asb_context *context, const st
 	if (values->ttl_ms < LEAST_TTL_MS)
 		return asb_fail_usage(err, "--ttl is shorter than 10s");
 	if (check_namespace(own, context->namespace_, err) != 0 ||
-	    asb_create_plan_init(&run->plan, context, &values->run, name, err) != 0)
+	    asb_create_plan_init(&run->plan, context, &values->run, operands, err) != 0)
 		return -1;
+	run->plan.sandbox.name = name;
 	run->plan.sandbox.ttl_ms = values->ttl_ms;
 	run->plan.sandbox.base = own;
 	if (class != NULL) /* it says how the shim is mounted */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exec.c - `exec`: a command in a sandbox that is there already. */
+/* exec.c - `exec`: a command in a sandbox that is there already: one that stays, or, with --pool,
+ * one that waits in a warm pool. */
 #include "plugin/commands/run.h"
 
 /* 0, or -1: interrupted or err. */
@@ -9,18 +10,21 @@ static int go_through(struct asb_run *run, const struct asb_context *context, st
 
 	if (asb_run_open(run, context, err) != 0)
 		return -1;
-	run->sandbox = asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
-					run->plan.sandbox.name, &hooks);
+	run->sandbox = run->lasts ? asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
+						     run->plan.sandbox.name, &hooks)
+				  : asb_sandbox_new(run->http, &run->plan.sandbox, &hooks);
 	return asb_run_start(run, ASB_SANDBOX_RUNNING, err) != 0 ? -1 : asb_run_converse(run, err);
 }
 
 static int run_exec(const struct asb_context *context, const void *values,
 		    const struct asb_operands *operands, struct asb_error *err)
 {
-	struct asb_run run = {.interrupts.fd = -1, .lasts = true};
+	bool claims = asb_operands_gave(operands, "pool"); /* not because of the settings */
+	struct asb_run run = {.interrupts.fd = -1, .lasts = !claims};
 	int status;
 
-	if (asb_exec_plan_init(&run.plan, context, values, operands, err) != 0) {
+	if ((claims ? asb_run_plan_init : asb_exec_plan_init)(&run.plan, context, values, operands,
+							      err) != 0) {
 		asb_run_plan_release(&run.plan);
 		return -1;
 	}
@@ -35,14 +39,17 @@ const struct asb_command asb_command_exec = {
 	.name = "exec",
 	.summary = "Runs one more command in a sandbox that stays",
 	.usage = "exec NAME [options] \"LINE\"\n"
-		 "exec NAME [options] -- PROGRAM [ARG...]",
+		 "exec NAME [options] -- PROGRAM [ARG...]\n"
+		 "exec --pool POOL [options] \"LINE\"",
 	.description =
 		"Runs the command as \"run\" does, with the same exit status, in a sandbox that "
 		"\"create\" or \"run --keep\" has made. Files in /workspace and in the home "
 		"directory stay from one command to the next; variables and the directory do "
 		"not.\n"
 		"While the command runs the sandbox does not end; afterwards its end is where it "
-		"was, or some minutes ahead. It waits for a sandbox that still starts.",
+		"was, or some minutes ahead. It waits for a sandbox that still starts.\n"
+		"With --pool there is no NAME: a sandbox of the warm pool is claimed for this "
+		"command and deleted after it, as \"run --pool\" does.",
 	.examples = "exec box \"git status\"\n"
 		    "exec box --timeout 10m -- make test\n"
 		    "exec box -i -- tee notes.txt <notes.txt",

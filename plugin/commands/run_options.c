@@ -31,10 +31,7 @@ const struct asb_command_option asb_run_options[] = {
 };
 
 const struct asb_command_option asb_exec_options[] = {
-	ASB_JOB_OPTIONS,
-	ASB_OUTPUT_OPTIONS,
-	ASB_QUIET_OPTION,
-	{0},
+	ASB_JOB_OPTIONS, ASB_POOL_OPTIONS, ASB_OUTPUT_OPTIONS, ASB_QUIET_OPTION, {0},
 };
 
 const struct asb_run_values asb_run_defaults = ASB_RUN_DEFAULTS;
@@ -204,19 +201,6 @@ static int check_cold(const char *cold, struct asb_error *err)
 	return asb_hint(err, "use allow or never");
 }
 
-/* Of options that exclude one another, or mean nothing alone. */
-static int check_pool(const struct asb_run_values *values, struct asb_error *err)
-{
-	if (given(values->pool) == NULL && values->cold != NULL) {
-		asb_fail_usage(err, "--cold without --pool");
-		return asb_hint(err, "only a warm pool can be without a ready sandbox");
-	}
-	if (given(values->pool) == NULL || strcmp(values->sandbox, "k8s") != 0)
-		return 0;
-	asb_fail_usage(err, "--pool with --sandbox k8s");
-	return asb_hint(err, "a warm pool holds Sandboxes: leave one of the two out");
-}
-
 static int check_output(const char *output, struct asb_error *err)
 {
 	if (output == NULL || strcmp(output, "json") == 0)
@@ -290,12 +274,11 @@ static int plan_init(struct asb_run_plan *plan, const struct asb_context *contex
 	plan->job.timeout_ms = values->timeout_ms;
 	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, verb, operands, err) != 0 ||
-	    asb_run_values_check(values, context->namespace_, err) != 0 ||
-	    check_pool(values, err) != 0)
+	    asb_run_values_check(values, context->namespace_, err) != 0)
 		return -1;
 	plan_env(plan, &values->env);
 	plan->sandbox = sandbox_options(values, context->namespace_);
-	return 0;
+	return asb_run_choose_kind(&plan->sandbox, operands, err);
 }
 
 int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
@@ -336,7 +319,7 @@ int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *cont
 }
 
 int asb_create_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
-			 const struct asb_run_values *values, const char *name,
+			 const struct asb_run_values *values, const struct asb_operands *operands,
 			 struct asb_error *err)
 {
 	*plan = (struct asb_run_plan){0};
@@ -344,8 +327,7 @@ int asb_create_plan_init(struct asb_run_plan *plan, const struct asb_context *co
 	if (asb_run_values_check(values, context->namespace_, err) != 0)
 		return -1;
 	plan->sandbox = sandbox_options(values, context->namespace_);
-	plan->sandbox.name = name;
-	return 0;
+	return asb_run_choose_kind(&plan->sandbox, operands, err);
 }
 
 void asb_run_plan_release(struct asb_run_plan *plan)

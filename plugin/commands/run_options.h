@@ -56,6 +56,13 @@ struct asb_run_plan {
 int asb_run_values_check(const struct asb_run_values *values, const char *namespace_,
 			 struct asb_error *err);
 
+/*
+ * Settles what kind of sandbox it is (run_kind.c). A pool whose name was typed excludes options
+ * that say what the sandbox is like; one of the settings gives way to such options.
+ */
+int asb_run_choose_kind(struct asb_sandbox_options *sandbox, const struct asb_operands *operands,
+			struct asb_error *err);
+
 /* Whether `value` (NULL: fine) can be the name of an object: a DNS subdomain, RFC 1123. */
 int asb_check_object_name(const char *option, const char *value, struct asb_error *err);
 
@@ -68,9 +75,9 @@ int asb_run_plan_init(struct asb_run_plan *plan, const struct asb_context *conte
 int asb_exec_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
 		       const struct asb_run_values *values, const struct asb_operands *operands,
 		       struct asb_error *err);
-/* The same for `create`: nothing but the sandbox; `name` may be NULL. */
+/* The same for `create`: nothing but the sandbox, without its name. */
 int asb_create_plan_init(struct asb_run_plan *plan, const struct asb_context *context,
-			 const struct asb_run_values *values, const char *name,
+			 const struct asb_run_values *values, const struct asb_operands *operands,
 			 struct asb_error *err);
 void asb_run_plan_release(struct asb_run_plan *plan);
 

@@ -30,6 +30,9 @@
 	{"sandbox", 0, ASB_OPTION_STRING, ASB_RUN_AT(sandbox), "KIND", \
 	 "what the command runs in: agent-sandbox, a Sandbox, or k8s, a plain pod, whose end can't " \
 	 "be put off (default " ASB_DEFAULT_SANDBOX ")"}, \
+	ASB_POOL_OPTIONS
+
+#define ASB_POOL_OPTIONS \
 	{"pool", 0, ASB_OPTION_STRING, ASB_RUN_AT(pool), "NAME", \
 	 "claim a Sandbox from this warm pool instead of making one: it runs already; image, user, " \
 	 "resources, RuntimeClass and ServiceAccount are the pool's"}, \

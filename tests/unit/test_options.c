@@ -72,6 +72,9 @@ static void test_forms(void **state)
 	assert_int_equal(operands.count, 3);
 	assert_int_equal(operands.dashdash, -1);
 	assert_string_equal(operands.items[2], "-");
+	assert_true(asb_operands_gave(&operands, "stdin"));
+	assert_true(asb_operands_gave(&operands, "namespace"));
+	assert_false(asb_operands_gave(&operands, "secret"));
 	asb_operands_release(&operands);
 	asb_strings_release(&v.env);
 

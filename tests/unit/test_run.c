@@ -42,6 +42,9 @@ struct planned {
 	int rc;
 };
 
+/* What the settings say before anything is typed. */
+static struct asb_run_values settings = ASB_RUN_DEFAULTS;
+
 typedef int plan_fn(struct asb_run_plan *plan, const struct asb_context *context,
 		    const struct asb_run_values *values, const struct asb_operands *operands,
 		    struct asb_error *err);
@@ -57,7 +60,7 @@ static void plan(struct planned *p, const struct asb_command *command, plan_fn *
 
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)words[argc];
-	*p = (struct planned){.values = asb_run_defaults};
+	*p = (struct planned){.values = settings};
 	table = asb_command_options(command, (char *)&p->values);
 	tables[0] = table;
 	p->rc = asb_options_parse(tables, argc, argv, false, &p->operands, &p->err);
@@ -233,6 +236,9 @@ static void test_usage_errors(void **state)
 		{{"--pool=p", "--cold=maybe", "x"}, "maybe", "allow or never"},
 		{{"--cold=never", "x"}, "--cold without --pool", ""},
 		{{"--pool=p", "--sandbox=k8s", "x"}, "--pool with --sandbox k8s", ""},
+		{{"--pool=p", "--image=i", "x"}, "--image with --pool", "pool create NAME --image"},
+		{{"--memory=1Gi", "--pool=p", "x"}, "--memory with --pool", "pool create"},
+		{{"--pool=p", "--user=7", "x"}, "--user with --pool", "pool create"},
 		{{"--user", "nobody", "x"}, "nobody", "1001"},
 		{{"--tiemout", "1s", "x"}, "--tiemout", "--timeout"},
 	};
@@ -249,6 +255,40 @@ static void test_usage_errors(void **state)
 		assert_non_null(strstr(p.err.hint, cases[i].hint));
 		release(&p);
 	}
+}
+
+/* A pool or kind of the settings gives way to what was typed. */
+static void test_settings_give_way(void **state)
+{
+	static const struct {
+		const char *words[4];
+		const char *sandbox; /* of the settings */
+		const char *pool;    /* what becomes of theirs */
+		enum asb_mode mode;
+	} cases[] = {
+		{{"x"}, "agent-sandbox", "tools", ASB_MODE_SANDBOX},
+		{{"--name=n", "x"}, "agent-sandbox", "tools", ASB_MODE_SANDBOX},
+		{{"--image=i", "x"}, "agent-sandbox", NULL, ASB_MODE_SANDBOX},
+		{{"--sandbox=k8s", "x"}, "agent-sandbox", NULL, ASB_MODE_POD},
+		{{"--pool=other", "x"}, "k8s", "other", ASB_MODE_SANDBOX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct planned p;
+
+		settings.sandbox = cases[i].sandbox;
+		settings.pool = "tools";
+		plan(&p, &asb_command_run, asb_run_plan_init, cases[i].words);
+		assert_int_equal(p.rc, 0);
+		assert_int_equal(p.plan.sandbox.mode, cases[i].mode);
+		if (cases[i].pool == NULL)
+			assert_null(p.plan.sandbox.pool);
+		else
+			assert_string_equal(p.plan.sandbox.pool, cases[i].pool);
+		release(&p);
+	}
+	settings = (struct asb_run_values)ASB_RUN_DEFAULTS;
 }
 
 /* --- help and commands --- */
@@ -505,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_last_of_a_variable_counts),
 		cmocka_unit_test(test_runtime_class_can_be_taken_back),
 		cmocka_unit_test(test_usage_errors),
+		cmocka_unit_test(test_settings_give_way),
 		cmocka_unit_test(test_help_names_every_option),
 		cmocka_unit_test(test_help_is_never_wider_than_a_screen),
 		cmocka_unit_test(test_unknown_command),
