@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/commands/connection.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "plugin/base/clock.h"
+
+#define BYE_MS 500
 
 int asb_connection_open(struct asb_connection *connection, const struct asb_kubeconfig *kubeconfig,
 			const struct asb_sandbox *sandbox, const char *namespace_,
@@ -26,6 +32,23 @@ int asb_connection_open(struct asb_connection *connection, const struct asb_kube
 int asb_connection_fd(const struct asb_connection *connection)
 {
 	return asb_exec_fd(connection->exec);
+}
+
+void asb_connection_bye(struct asb_connection *connection)
+{
+	int64_t deadline = asb_monotonic_ms() + BYE_MS;
+	struct asb_error ignored = ASB_ERROR_INIT;
+
+	asb_session_bye(connection->session);
+	while (!asb_session_over(connection->session) && asb_poll_timeout(deadline) > 0) {
+		struct pollfd fd = {.fd = asb_connection_fd(connection),
+				    .events = asb_session_events(connection->session)};
+
+		if (poll(&fd, 1, asb_poll_timeout(deadline)) < 0 && errno != EINTR)
+			return;
+		if (asb_session_step(connection->session, fd.revents, &ignored) != 0)
+			return;
+	}
 }
 
 void asb_connection_close(struct asb_connection *connection)

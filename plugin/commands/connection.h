@@ -31,6 +31,13 @@ enum asb_connection_end {
 enum asb_connection_end asb_connection_explain(struct asb_connection *connection,
 					       struct asb_error *err);
 
+/*
+ * For a sandbox that goes on: without it the shim keeps the session, and what the command has left
+ * running, for the session's lease of a minute, and has room for 16 of them. Waits for the shim's
+ * answer, half a second at most; what the session holds is lost.
+ */
+void asb_connection_bye(struct asb_connection *connection);
+
 /* May be called twice. */
 void asb_connection_close(struct asb_connection *connection);
 

@@ -120,6 +120,8 @@ static int try_once(struct asb_run *run, struct asb_connection *connection, stru
 	set_streams(run, &attach);
 	end = asb_attach_run(&attach, err);
 	note_job(run, connection, &attach);
+	if (end != ASB_ATTACH_LOST && (run->lasts || run->plan.sandbox.keep))
+		asb_connection_bye(connection);
 	switch (end) {
 	case ASB_ATTACH_ENDED:
 		run->outcome.status = asb_outcome_of_job(asb_job_view(attach.job),

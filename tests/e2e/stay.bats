@@ -132,6 +132,17 @@ END
   gone "$name"
 }
 
+@test "a sandbox takes more commands one after another than it can hold at once, and ends what each leaves" {
+  name=$(unique many)
+  kept "$name"
+  for ((i = 0; i < 20; i++)); do asb exec "$name" -- true; done # the shim has room for 16 clients
+  asb exec "$name" 'sleep 1000 & true'
+  within 5 no_sleep_in "$name"
+  asb delete "$name"
+  gone "$name"
+}
+no_sleep_in() { asb exec "$1" '! cat /proc/[0-9]*/comm 2>/dev/null | grep -qx sleep'; }
+
 @test "a suspended sandbox runs nothing; resume waits until it does, or says why it never will" {
   name=$(unique resume)
   kept "$name"
