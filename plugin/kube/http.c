@@ -281,3 +281,11 @@ int64_t asb_http_clock_offset_ms(const struct asb_http *http)
 {
 	return http->clock_offset_ms;
 }
+
+int64_t asb_http_now_ms(const struct asb_http *http)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + http->clock_offset_ms;
+}

@@ -84,4 +84,7 @@ void asb_http_set_interrupt(struct asb_http *http, int fd);
  * the first answer. */
 int64_t asb_http_clock_offset_ms(const struct asb_http *http);
 
+/* ms since 1970 by the server's clock, as far as it is known. */
+int64_t asb_http_now_ms(const struct asb_http *http);
+
 #endif

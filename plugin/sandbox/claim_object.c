@@ -86,6 +86,7 @@ void asb_claim_diagnose(const cJSON *claim, const char *pool, struct asb_diagnos
 		.account = "",
 		.runtime_class = "",
 		.node = "",
+		.pool = pool,
 	};
 
 	if (message == NULL)

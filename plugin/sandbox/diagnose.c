@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "plugin/base/age.h"
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/diagnose_rules.h"
 #include "plugin/sandbox/resources.h"
@@ -20,8 +21,7 @@ static const struct asb_rule sandbox_rules[] = {
 	 NULL},
 	{"MultiplePods", NULL, "multiple-pods", TERMINAL, "{text}",
 	 "kubectl -n {namespace} get pods shows them"},
-	{"SandboxSuspended", NULL, "suspended", TERMINAL,
-	 "sandbox \"{name}\" was suspended by somebody", NULL},
+	{"SandboxSuspended", NULL, "suspended", TERMINAL, "sandbox \"{name}\" is suspended", NULL},
 	{"PodFailed", NULL, "pod-failed", SOON_TERMINAL, "the pod has failed", NULL},
 	{"PodSucceeded", NULL, "pod-succeeded", SOON_TERMINAL, "the pod has ended by itself", NULL},
 	{NULL, NULL, NULL, PENDING, NULL, NULL},
@@ -64,7 +64,19 @@ static const struct asb_rule deleting_rule = {
 	"the pod is being deleted; the controller will make another",
 	NULL};
 static const struct asb_rule sandbox_deleting_rule = {
-	NULL, NULL, "deleted", TERMINAL, "sandbox \"{name}\" is being deleted by somebody", NULL};
+	NULL, NULL, "deleted", TERMINAL, "sandbox \"{name}\" is being deleted", NULL};
+
+/* What the condition still says of a sandbox that was resumed, or given more time, until the
+ * controller has seen it. */
+static bool is_stale(const struct asb_findings *findings, const char *reason)
+{
+	int64_t end = asb_time_parse(asb_json_string(findings->sandbox, "spec/shutdownTime"));
+
+	if (strcmp(reason, "SandboxSuspended") == 0)
+		return !asb_is_suspended(findings->sandbox);
+	return strcmp(reason, "SandboxExpired") == 0 && findings->now_ms > 0 &&
+	       end > findings->now_ms;
+}
 
 static bool diagnose_sandbox(const struct asb_findings *findings, const struct asb_subject *subject,
 			     struct asb_diagnosis *out)
@@ -79,10 +91,14 @@ static bool diagnose_sandbox(const struct asb_findings *findings, const struct a
 		asb_rule_apply(&sandbox_deleting_rule, subject, "", out);
 		return true;
 	}
+	/* Its own wish: before v0.5 nothing else says so. */
+	if (asb_is_suspended(findings->sandbox)) {
+		asb_rule_apply(asb_rule_find(sandbox_rules, "SandboxSuspended"), subject, "", out);
+		return true;
+	}
 	if (reason == NULL || status == NULL || strcmp(status, "False") != 0)
 		return false;
-	/* What was resumed is still said to be suspended until the controller has seen it. */
-	if (strcmp(reason, "SandboxSuspended") == 0 && !asb_is_suspended(findings->sandbox))
+	if (is_stale(findings, reason))
 		return false;
 	/* With a pod an error of the controller is about something else, and not ours to judge. */
 	if (strcmp(reason, "ReconcilerError") == 0 && findings->pod == NULL) {
@@ -152,11 +168,13 @@ static void diagnose_pod(const struct asb_findings *findings, const struct asb_s
 void asb_diagnose(const struct asb_findings *findings, struct asb_diagnosis *out)
 {
 	struct asb_subject subject;
+	bool going = asb_json_string(findings->pod, "metadata/deletionTimestamp") != NULL;
 	int ignored;
 
 	asb_subject_init(&subject, findings->sandbox, findings->pod);
-	/* What became of the pod says more than the Sandbox's summary of it. */
-	if (asb_diagnose_end(findings->pod, out, &ignored))
+	/* What became of the pod says more than the Sandbox's summary of it, unless it ends because
+	 * somebody wants it to. */
+	if (!going && asb_diagnose_end(findings->pod, out, &ignored))
 		return;
 	if (diagnose_sandbox(findings, &subject, out))
 		return;

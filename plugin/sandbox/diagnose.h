@@ -12,6 +12,8 @@
 #ifndef ASB_DIAGNOSE_H
 #define ASB_DIAGNOSE_H
 
+#include <stdint.h>
+
 #include "plugin/base/json.h"
 
 enum asb_verdict {
@@ -37,6 +39,7 @@ struct asb_findings {
 	const cJSON *pod;     /* NULL: none seen */
 	const cJSON *events;  /* array of core/v1 Events of the pod, oldest first, or NULL */
 	bool events_visible;  /* events can be read: that none is there means something */
+	int64_t now_ms;	      /* since 1970, by the server's clock; 0: unknown */
 };
 
 void asb_diagnose(const struct asb_findings *findings, struct asb_diagnosis *out);
@@ -50,5 +53,19 @@ void asb_diagnose_refusal(const cJSON *sandbox, const char *message, struct asb_
 /* The same for a pod whose container has ended: OOM kill, eviction, end of PID 1. *status is the
  * exit status to report: 137 after an OOM kill, else 125. False when the pod hasn't ended. */
 bool asb_diagnose_end(const cJSON *pod, struct asb_diagnosis *out, int *status);
+
+/* Why the sandbox that a command ran in is no more. */
+struct asb_loss {
+	const char *noun, *name; /* of what it is: sandbox "box" */
+	const cJSON *sandbox;	 /* last state that was seen, or NULL */
+	bool sandbox_gone;	 /* it exists no more, or another one has its name */
+	const cJSON *pod;	 /* the same for the pod of the command */
+	bool pod_gone;
+	int64_t now_ms; /* as in struct asb_findings */
+};
+
+/* The nearest to the root of: eviction, OOM kill; expired, deleted, suspended; pod deleted by
+ * somebody. *status as for asb_diagnose_end. False: nothing is known to have happened to it. */
+bool asb_diagnose_loss(const struct asb_loss *loss, struct asb_diagnosis *out, int *status);
 
 #endif

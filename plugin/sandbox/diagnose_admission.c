@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "plugin/base/buffer.h"
+
 #define A_MOMENT 2000
 #define TERMINAL ASB_VERDICT_TERMINAL, 0
 #define SOON_TERMINAL ASB_VERDICT_PENDING, A_MOMENT
@@ -70,6 +72,23 @@ static const struct asb_rule rules[] = {
 	 "the agent-sandbox controller reports an error: {text}", NULL},
 };
 
+static const struct asb_rule former_rule = {
+	NULL,
+	NULL,
+	"former-pod",
+	ASB_VERDICT_PENDING,
+	0,
+	"the pod of a former sandbox of that name is still ending",
+	NULL};
+
+/* The name was used again at once: 'pod "x" is owned by Sandbox/x (UID: ...)'. */
+static bool is_former(const char *message, const char *name)
+{
+	ASB_TEXT owner = asb_strf("is owned by Sandbox/%s (", name);
+
+	return strstr(message, owner) != NULL;
+}
+
 /* Without the controller's and the API server's preambles: 'Error seen: ', 'pods "x" is forbidden:
  * '. */
 static const char *core(const char *message)
@@ -88,7 +107,11 @@ static const char *core(const char *message)
 void asb_diagnose_admission(const char *message, const struct asb_subject *subject,
 			    struct asb_diagnosis *out)
 {
-	asb_rule_apply(asb_rule_find(rules, message), subject, core(message), out);
+	const struct asb_rule *rule = asb_rule_find(rules, message);
+
+	if (is_former(message, subject->name))
+		rule = &former_rule;
+	asb_rule_apply(rule, subject, core(message), out);
 }
 
 void asb_diagnose_refusal(const cJSON *sandbox, const char *message, struct asb_diagnosis *out)

@@ -36,6 +36,7 @@ void asb_subject_init(struct asb_subject *subject, const cJSON *sandbox, const c
 		.account = pod_spec_string(sandbox, pod, "serviceAccountName"),
 		.runtime_class = pod_spec_string(sandbox, pod, "runtimeClassName"),
 		.node = or_empty(asb_json_string(pod, "spec/nodeName")),
+		.pool = "",
 	};
 }
 
@@ -65,6 +66,7 @@ static const char *variable(const struct asb_subject *subject, const char *text,
 		{"{account}", subject->account},
 		{"{runtime}", subject->runtime_class},
 		{"{node}", subject->node},
+		{"{pool}", subject->pool},
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {

@@ -35,13 +35,18 @@ const char *asb_observer_pod_name(const cJSON *sandbox)
 	return name != NULL && *name != '\0' ? name : asb_json_string(sandbox, "metadata/name");
 }
 
+bool asb_observer_is_owned(const cJSON *object, const char *uid)
+{
+	return asb_json_find(object, "metadata/ownerReferences", "uid", uid) != NULL;
+}
+
 /* The controller refuses to adopt a pod that somebody else has put under the Sandbox's name, and so
  * do we: nothing of ours may run in it. */
 static bool is_owned(const struct asb_observer *observer, const cJSON *pod)
 {
 	if (observer->plain)
 		return same_string(asb_json_string(pod, "metadata/uid"), observer->uid);
-	return asb_json_find(pod, "metadata/ownerReferences", "uid", observer->uid) != NULL;
+	return asb_observer_is_owned(pod, observer->uid);
 }
 
 static void on_pod(void *context, enum asb_watch_event event, const cJSON *object)
@@ -52,6 +57,7 @@ static void on_pod(void *context, enum asb_watch_event event, const cJSON *objec
 		replace(&observer->pod, object);
 		observer->pod_gone = false;
 	} else if (observer->pod != NULL) {
+		replace(&observer->former_pod, is_owned(observer, object) ? object : observer->pod);
 		replace(&observer->pod, NULL);
 		observer->pod_gone = true;
 		observer->sandbox_gone |= observer->plain;
@@ -258,6 +264,7 @@ struct asb_findings asb_observer_findings(const struct asb_observer *observer)
 		.pod = observer->pod,
 		.events = observer->events,
 		.events_visible = observer->events_visible,
+		.now_ms = asb_http_now_ms(observer->http),
 	};
 }
 
@@ -268,6 +275,7 @@ void asb_observer_release(struct asb_observer *observer)
 	asb_source_release(&observer->event_source);
 	cJSON_Delete(observer->sandbox);
 	cJSON_Delete(observer->pod);
+	cJSON_Delete(observer->former_pod);
 	cJSON_Delete(observer->events);
 	free(observer->namespace_);
 	free(observer->pod_name);

@@ -22,6 +22,7 @@ struct asb_observer {
 
 	cJSON *sandbox;	   /* owned trees */
 	cJSON *pod;	   /* NULL: none seen, or gone */
+	cJSON *former_pod; /* last state of one that has gone; NULL: none */
 	cJSON *events;	   /* array */
 	bool sandbox_gone; /* or the plain pod */
 	bool pod_gone;	   /* there was one */
@@ -44,6 +45,9 @@ int asb_observer_start_pod(struct asb_observer *observer, struct asb_http *http,
 
 /* The name of a Sandbox's pod: the Sandbox's own, unless its annotation names another. Borrowed. */
 const char *asb_observer_pod_name(const cJSON *sandbox);
+
+/* Whether what has that UID owns the object. */
+bool asb_observer_is_owned(const cJSON *object, const char *uid);
 
 /* After every asb_http_poll. -1: the Sandbox or the pod can't be seen any more. */
 int asb_observer_step(struct asb_observer *observer, struct asb_error *err);

@@ -7,15 +7,19 @@
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
 
+/* Only what the object itself says settles it before anything was waited for. */
 static int check_state(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	if (asb_json_string(sandbox->found, "metadata/deletionTimestamp") != NULL)
-		return asb_fail(err, "sandbox \"%s\" is being deleted", sandbox->name);
-	if (!asb_is_suspended(sandbox->found))
-		return 0;
-	asb_fail(err, "sandbox \"%s\" is suspended", sandbox->name);
-	return asb_hint(err, "wake it up with: kubectl agentsandbox -n %s resume %s",
-			sandbox->options.namespace_, sandbox->name);
+	static const char *const final[] = {"deleted", "suspended", "expired"};
+	struct asb_findings findings = asb_sandbox_findings(sandbox);
+	struct asb_diagnosis diagnosis;
+
+	asb_diagnose(&findings, &diagnosis);
+	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++) {
+		if (strcmp(diagnosis.code, final[i]) == 0)
+			return asb_sandbox_fail(sandbox, &diagnosis, err);
+	}
+	return 0;
 }
 
 /* What runs in a container is said by its command, or else by its image. */
@@ -81,6 +85,7 @@ static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *obj
 		 const struct asb_http_request *pod, struct asb_error *err)
 {
 	struct asb_error ignored = ASB_ERROR_INIT;
+	ASB_JSON its = NULL;
 
 	sandbox->found = sandbox->api == &asb_api_v1beta1 ? asb_api_result(object, err)
 							  : read_object(sandbox, err);
@@ -91,8 +96,11 @@ static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *obj
 	if (sandbox->found == NULL)
 		return -1;
 	/* A pod of another name, or none, is found by the observer. */
-	if (strcmp(asb_observer_pod_name(sandbox->found), sandbox->name) == 0)
-		sandbox->found_pod = asb_api_result(pod, &ignored);
+	its = asb_api_result(pod, &ignored);
+	if (asb_observer_is_owned(its, asb_json_string(sandbox->found, "metadata/uid"))) {
+		sandbox->found_pod = its;
+		its = NULL;
+	}
 	return check_state(sandbox, err) < 0 ? -1 : check_pod(sandbox, err);
 }
 

@@ -9,6 +9,7 @@
 #include "plugin/base/clock.h"
 #include "plugin/base/options.h"
 #include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/next_step.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
 
@@ -132,12 +133,42 @@ static void step_lease(struct asb_sandbox *sandbox)
 				   failure.message);
 }
 
-static int fail_with(const struct asb_diagnosis *diagnosis, struct asb_error *err)
+/* What is there already is repaired; of what we have made nothing is left, and a better one is
+ * made.
+ */
+int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnosis *diagnosis,
+		     struct asb_error *err)
 {
+	struct asb_findings findings = asb_sandbox_findings(sandbox);
+	ASB_TEXT step = NULL;
+
 	asb_fail(err, "%s", diagnosis->cause);
-	if (diagnosis->hint[0] != '\0')
+	if (sandbox->kind->shared)
+		step = asb_next_step(&findings, NULL, NULL, diagnosis);
+	if (step != NULL)
+		asb_hint(err, "%s", step);
+	else if (diagnosis->hint[0] != '\0')
 		asb_hint(err, "%s", diagnosis->hint);
 	return -1;
+}
+
+bool asb_sandbox_is_other_pod(const struct asb_sandbox *sandbox, const cJSON *pod)
+{
+	const char *uid = asb_json_string(pod, "metadata/uid");
+
+	return uid != NULL && sandbox->running_uid != NULL &&
+	       strcmp(uid, sandbox->running_uid) != 0;
+}
+
+struct asb_findings asb_sandbox_findings(const struct asb_sandbox *sandbox)
+{
+	if (sandbox->observer.uid != NULL)
+		return asb_observer_findings(&sandbox->observer);
+	return (struct asb_findings){
+		.sandbox = sandbox->found,
+		.pod = sandbox->found_pod,
+		.now_ms = asb_http_now_ms(sandbox->http),
+	};
 }
 
 static int64_t ready_deadline(const struct asb_sandbox *sandbox)
@@ -217,7 +248,7 @@ int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *f
 		judgement->since_ms = asb_monotonic_ms();
 	judgement->diagnosis = *found;
 	if (found->verdict == ASB_VERDICT_TERMINAL || passed(patience_deadline(judgement)))
-		return fail_with(found, err);
+		return asb_sandbox_fail(sandbox, found, err);
 	return 0;
 }
 
@@ -247,22 +278,24 @@ static int step_waiting(struct asb_sandbox *sandbox, struct asb_error *err)
 static bool find_end(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	const struct asb_observer *observer = &sandbox->observer;
-	const char *uid = asb_json_string(observer->pod, "metadata/uid");
+	const cJSON *pod = observer->pod != NULL ? observer->pod : observer->former_pod;
+	const struct asb_loss loss = {
+		.noun = sandbox->kind->noun,
+		.name = sandbox->name,
+		.sandbox = observer->plain ? pod : observer->sandbox,
+		.sandbox_gone = observer->sandbox_gone,
+		.pod = pod,
+		.pod_gone = observer->pod_gone || asb_sandbox_is_other_pod(sandbox, observer->pod),
+		.now_ms = asb_http_now_ms(sandbox->http),
+	};
 	struct asb_diagnosis diagnosis;
 	int status;
 
-	if (observer->sandbox_gone) {
-		asb_fail(err, "sandbox \"%s\" was deleted by somebody, or its lease ran out",
-			 sandbox->name);
-	} else if (asb_diagnose_end(observer->pod, &diagnosis, &status)) {
-		fail_with(&diagnosis, err);
-		err->status = status;
-	} else if (observer->pod_gone || (uid != NULL && sandbox->running_uid != NULL &&
-					  strcmp(uid, sandbox->running_uid) != 0)) {
-		asb_fail(err, "the sandbox's pod was deleted (by somebody, or because its node was "
-			      "emptied)");
-	}
-	return asb_failed(err);
+	if (!asb_diagnose_loss(&loss, &diagnosis, &status))
+		return false;
+	asb_sandbox_fail(sandbox, &diagnosis, err);
+	err->status = status;
+	return true;
 }
 
 static int step_running(struct asb_sandbox *sandbox, struct asb_error *err)

@@ -130,9 +130,16 @@ const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox);
 /*
  * After a lost stream: asks the pod what became of it (bounded, 5 s). Returns the exit status to
  * report and fills err: 137 for an OOM kill that took PID 1 along (the limit is named), 125 for
- * everything else (evicted, node lost, container ended, still running).
+ * everything else (evicted, drained, deleted, suspended, expired, node lost, container ended, still
+ * running).
  */
 int asb_sandbox_post_mortem(struct asb_sandbox *sandbox, struct asb_error *err);
+
+/*
+ * After an exit record that says that the sandbox was stopped: asks what became of it (bounded,
+ * 5 s) and puts the cause into err, whose exit status stays. When nobody knows, err stays.
+ */
+void asb_sandbox_explain_shutdown(struct asb_sandbox *sandbox, struct asb_error *err);
 
 /*
  * Deletes what was created, or may have been; safe to call at any stage and twice. Returns as soon

@@ -132,6 +132,16 @@ void asb_claim_release(struct asb_claim *claim, struct asb_http *http);
 int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,
 		      struct asb_error *err);
 
+/* What is known of it: what was read, then what is observed. */
+struct asb_findings asb_sandbox_findings(const struct asb_sandbox *sandbox);
+
+/* Sets the error of a diagnosis, with the hint that fits this kind of sandbox. Returns -1. */
+int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnosis *diagnosis,
+		     struct asb_error *err);
+
+/* Whether the pod is another one than that in which commands ran. */
+bool asb_sandbox_is_other_pod(const struct asb_sandbox *sandbox, const cJSON *pod);
+
 /* Whether a pod of that spec runs our shim as PID 1 where we look for it; err names what is
  * missing. */
 int asb_sandbox_check_shim(const struct asb_sandbox *sandbox, const cJSON *pod_spec,

@@ -450,7 +450,8 @@ static void play(const struct scene *scene)
 	ASB_JSON sandbox = sandbox_of(scene);
 	ASB_JSON pod = scene->phase != NULL ? pod_of(scene) : NULL;
 	ASB_JSON events = events_of(scene);
-	struct asb_findings findings = {sandbox, pod, events, !scene->blind};
+	struct asb_findings findings = {
+		.sandbox = sandbox, .pod = pod, .events = events, .events_visible = !scene->blind};
 	static const char *const variables[] = {"{text}", "{image}",   "{namespace}", "{name}",
 						"{node}", "{account}", "{runtime}"};
 	struct asb_diagnosis diagnosis;
@@ -525,7 +526,7 @@ static void real_object(void **state)
 {
 	ASB_JSON pod = asb_json_literal(real_pod);
 	ASB_JSON sandbox = asb_json_literal("{\"metadata\":{\"name\":\"c-noimage\"}}");
-	struct asb_findings findings = {sandbox, pod, NULL, false};
+	struct asb_findings findings = {.sandbox = sandbox, .pod = pod};
 	struct asb_diagnosis diagnosis;
 
 	(void)state;
@@ -544,7 +545,8 @@ static void events_of_another_pod(void **state)
 	ASB_JSON pod = pod_of(&scene);
 	ASB_JSON events = asb_json_literal("[{\"reason\":\"Started\",\"involvedObject\":{\"uid\":"
 					   "\"p-0\"}}]");
-	struct asb_findings findings = {sandbox, pod, events, true};
+	struct asb_findings findings = {
+		.sandbox = sandbox, .pod = pod, .events = events, .events_visible = true};
 	struct asb_diagnosis diagnosis;
 
 	(void)state;
@@ -557,7 +559,7 @@ static void being_deleted(void **state)
 	static const struct scene scene = {PULL("ContainerCreating", NULL)};
 	ASB_JSON sandbox = sandbox_of(&scene);
 	ASB_JSON pod = pod_of(&scene);
-	struct asb_findings findings = {sandbox, pod, NULL, false};
+	struct asb_findings findings = {.sandbox = sandbox, .pod = pod};
 	struct asb_diagnosis diagnosis;
 
 	(void)state;
@@ -644,7 +646,7 @@ static void hostile_text(void **state)
 	static const struct scene scene = {PULL("ErrImagePull", NULL)};
 	ASB_JSON sandbox = sandbox_of(&scene);
 	ASB_JSON pod = pod_of(&scene);
-	struct asb_findings findings = {sandbox, pod, NULL, false};
+	struct asb_findings findings = {.sandbox = sandbox, .pod = pod};
 	struct asb_diagnosis diagnosis;
 	static const char nasty[] = "\x1b[2J\r\n{image}{text}%s%n";
 	char text[5000];
