@@ -23,6 +23,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_resume,
 	&asb_command_extend,
 	&asb_command_delete,
+	&asb_command_logs,
 	&asb_command_status,
 	&asb_command_pool,
 	&asb_command_config,

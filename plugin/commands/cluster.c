@@ -30,6 +30,17 @@ int asb_cluster_open(struct asb_cluster *cluster, const struct asb_context *cont
 	return cluster->api == NULL ? -1 : 0;
 }
 
+int asb_cluster_open_any(struct asb_cluster *cluster, const struct asb_context *context,
+			 struct asb_error *err)
+{
+	if (asb_cluster_open(cluster, context, err) == 0)
+		return 0;
+	if (cluster->http == NULL || err->http != 404)
+		return -1;
+	asb_error_clear(err);
+	return 0;
+}
+
 void asb_cluster_close(struct asb_cluster *cluster)
 {
 	asb_http_free(cluster->http);

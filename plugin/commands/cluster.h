@@ -18,6 +18,10 @@ struct asb_cluster {
  * is known too. Close in any case. */
 int asb_cluster_open(struct asb_cluster *cluster, const struct asb_context *context,
 		     struct asb_error *err);
+/* The same, for what makes sense without agent-sandbox too: `api` is NULL when it isn't installed.
+ */
+int asb_cluster_open_any(struct asb_cluster *cluster, const struct asb_context *context,
+			 struct asb_error *err);
 void asb_cluster_close(struct asb_cluster *cluster);
 
 /* A usage error unless `name` can be the name of an object. */

@@ -282,6 +282,13 @@ cJSON *asb_api_merge_patch(struct asb_http *http, const char *path, const cJSON 
 	return call_with_body(http, "PATCH", path, "application/merge-patch+json", patch, err);
 }
 
+/* JSON is YAML. */
+cJSON *asb_api_apply(struct asb_http *http, const char *path, const cJSON *object,
+		     struct asb_error *err)
+{
+	return call_with_body(http, "PATCH", path, "application/apply-patch+yaml", object, err);
+}
+
 /*
  * The object we mean is gone: there is none of that name, or one with another uid. The server tells
  * the latter from other conflicts in its message only: "the UID in the precondition (...) does not

@@ -41,6 +41,9 @@ cJSON *asb_api_create(struct asb_http *http, const char *path, const cJSON *obje
 		      struct asb_error *err);
 cJSON *asb_api_merge_patch(struct asb_http *http, const char *path, const cJSON *patch,
 			   struct asb_error *err);
+/* Server-side apply: `path` names the object, and in its query the fieldManager. */
+cJSON *asb_api_apply(struct asb_http *http, const char *path, const cJSON *object,
+		     struct asb_error *err);
 /* `uid` (or NULL) is sent as precondition, propagation "Background"/"Foreground"/NULL. An object
  * that is already gone, or that another one has replaced since (uid), is success. */
 int asb_api_delete(struct asb_http *http, const char *path, const char *uid,

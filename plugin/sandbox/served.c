@@ -19,6 +19,8 @@ const struct asb_api *asb_served(struct asb_http *http, struct asb_error *err)
 	rc = asb_api_run(http, &one, 1, err);
 	if (rc == 0)
 		rc = asb_sandbox_judge_group(&nothing, &request, err);
+	if (rc != 0 && request.status == 404)
+		err->http = 404;
 	asb_http_request_release(&request);
 	return rc == 0 ? nothing.api : NULL;
 }

@@ -5,9 +5,9 @@
 
 #include "plugin/sandbox/resources.h"
 
-/* Asks: the newest version that the plugin knows. NULL: agent-sandbox is not installed, serves no
- * version we know, or nobody answered. Who may not ask (403) gets v1beta1, and finds out when it is
- * used. */
+/* Asks: the newest version that the plugin knows. NULL: agent-sandbox is not installed (err->http
+ * is 404), serves no version we know, or nobody answered. Who may not ask (403) gets v1beta1, and
+ * finds out when it is used. */
 const struct asb_api *asb_served(struct asb_http *http, struct asb_error *err);
 
 #endif
