@@ -97,16 +97,11 @@ $(BUILD)/obj/%.o: %.c build/include/xxhash.h | need-libs
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(PLUGIN_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The shims travel inside the plugin; the ConfigMap is named by a hash of the bytes of the first.
+# The shims travel inside the plugin; their ConfigMaps are named by hashes of their bytes.
 shim_files := $(foreach s,$(SHIMS),$(word 2,$(subst =, ,$s)))
 shim_hash = $$(sha256sum $1 | cut -c1-12)
 shim_macro = ASB_SHIM_$(subst arm64,ARM64,$(subst amd64,AMD64,$(word 1,$(subst =, ,$1))))
 shim_define = -D$(shim_macro)='"$(word 2,$(subst =, ,$1))"' -D$(shim_macro)_HASH="\"$(call shim_hash,$(word 2,$(subst =, ,$1)))\""
-
-$(BUILD)/obj/plugin/sandbox/shim_configmap.o: plugin/sandbox/shim_configmap.c $(shim_files) | need-libs
-	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(PLUGIN_CFLAGS) -DASB_SHIM_HASH="\"$(call shim_hash,$(firstword $(shim_files)))\"" -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/plugin/sandbox/shim_binary.o: plugin/sandbox/shim_binary.S $(shim_files)
 	$(call say,AS,$<)
@@ -208,13 +203,12 @@ build/tests/%: tests/faults/%.c
 # Fuzzers share the sanitizer objects that clang instruments itself: everything is compiled anew, small as it is.
 FUZZ_SECONDS ?= 10
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -O1 -g
-fuzz_dep := $(filter-out plugin/sandbox/shim_configmap.c,$(plugin_src))
 fuzz_obj := $(plugin_src:%.c=build/fuzz/obj/%.o) $(BUILD)/obj/plugin/sandbox/shim_binary.o
 
 build/fuzz/obj/%.o: %.c build/include/xxhash.h $(SHIM)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(filter-out -Werror,$(BASE)) $(LIB_CFLAGS) -DASB_SHIM_HASH='"000000000000"' \
+	$(Q)$(FUZZ_CC) $(filter-out -Werror,$(BASE)) $(LIB_CFLAGS) \
 		-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1 -g -MMD -MP -c -o $@ $<
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(fuzz_obj)

@@ -25,7 +25,7 @@ static int take_name(const char *command, size_t more, const struct asb_operands
 
 struct create_values {
 	const char *image, *image_pull_policy, *runtime_class, *service_account;
-	const char *cpu, *memory, *user;
+	const char *cpu, *memory, *user, *arch;
 	int64_t replicas;
 };
 
@@ -40,6 +40,9 @@ static const struct asb_command_option create_options[] = {
 	 "Always, IfNotPresent or Never (default " ASB_DEFAULT_IMAGE_PULL_POLICY ")"},
 	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
 	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
+	{"arch", 0, ASB_OPTION_STRING, AT(arch), "ARCH",
+	 "architecture of the nodes, amd64 or arm64 (default what the RuntimeClass and the nodes "
+	 "tell, else amd64)"},
 	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
 	 "what commands may do in the cluster (default " ASB_DEFAULT_SERVICE_ACCOUNT ")"},
 	{"cpu", 0, ASB_OPTION_STRING, AT(cpu), "QUANTITY",
@@ -62,7 +65,7 @@ static const struct create_values create_defaults = {
 
 static struct asb_pool_options pool_options(const struct create_values *values, const char *name)
 {
-	const char *class = values->runtime_class;
+	const char *class = values->runtime_class, *arch = values->arch;
 
 	return (struct asb_pool_options){
 		.name = name,
@@ -72,6 +75,7 @@ static struct asb_pool_options pool_options(const struct create_values *values, 
 				.image = values->image,
 				.image_pull_policy = values->image_pull_policy,
 				.runtime_class = class != NULL && class[0] != '\0' ? class : NULL,
+				.arch = arch != NULL && arch[0] != '\0' ? arch : NULL,
 				.service_account = values->service_account,
 				.cpu = values->cpu,
 				.memory = values->memory,
@@ -93,7 +97,7 @@ static int run_create(const struct asb_context *context, const void *values,
 	options = pool_options(own, operands->items[0]);
 	if (asb_check_object_name("--runtime-class", options.sandbox.runtime_class, err) != 0 ||
 	    asb_check_object_name("--service-account", own->service_account, err) != 0 ||
-	    asb_pool_check(&options, err) != 0)
+	    asb_check_arch(options.sandbox.arch, err) != 0 || asb_pool_check(&options, err) != 0)
 		return -1;
 	if (asb_cluster_open(&cluster, context, err) == 0) {
 		options.sandbox.namespace_ = cluster.namespace_;

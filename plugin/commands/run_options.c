@@ -185,6 +185,14 @@ static const char *given(const char *text)
 	return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
+int asb_check_arch(const char *arch, struct asb_error *err)
+{
+	if (arch == NULL || strcmp(arch, "amd64") == 0 || strcmp(arch, "arm64") == 0)
+		return 0;
+	asb_fail_usage(err, "--arch \"%s\" is unknown", arch);
+	return asb_hint(err, "use amd64 (x86_64) or arm64 (aarch64)");
+}
+
 static int check_sandbox(const char *kind, struct asb_error *err)
 {
 	if (strcmp(kind, "agent-sandbox") == 0 || strcmp(kind, "k8s") == 0)
@@ -232,6 +240,7 @@ static struct asb_sandbox_options sandbox_options(const struct asb_run_values *v
 		.image = values->image,
 		.image_pull_policy = values->image_pull_policy,
 		.runtime_class = given(values->runtime_class),
+		.arch = given(values->arch),
 		.service_account = values->service_account,
 		.cpu = values->cpu,
 		.memory = values->memory,
@@ -257,6 +266,7 @@ int asb_run_values_check(const struct asb_run_values *values, const char *namesp
 	    asb_check_object_name("--pool", given(values->pool), err) != 0 ||
 	    asb_check_object_name("--runtime-class", given(values->runtime_class), err) != 0 ||
 	    asb_check_object_name("--service-account", values->service_account, err) != 0 ||
+	    asb_check_arch(given(values->arch), err) != 0 ||
 	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
 		return -1;
 	return asb_spec_check(&sandbox, err);

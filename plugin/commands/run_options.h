@@ -24,7 +24,7 @@
 struct asb_run_values {
 	const char *image, *image_pull_policy, *runtime_class, *service_account;
 	const char *name, *cpu, *memory, *user, *workdir, *output, *sandbox;
-	const char *pool, *cold;
+	const char *pool, *cold, *arch;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
 	bool keep, stdin_, quiet;
@@ -65,6 +65,9 @@ int asb_run_choose_kind(struct asb_sandbox_options *sandbox, const struct asb_op
 
 /* Whether `value` (NULL: fine) can be the name of an object: a DNS subdomain, RFC 1123. */
 int asb_check_object_name(const char *option, const char *value, struct asb_error *err);
+
+/* Whether `arch` (NULL: fine) can be that of a node: "amd64", "arm64". */
+int asb_check_arch(const char *arch, struct asb_error *err);
 
 /* Usage errors carry a hint. Of a variable that is there twice the last value counts. Release in
  * any case. */

@@ -50,6 +50,9 @@
 	 "that the node has)"}, \
 	{"runtime-class", 0, ASB_OPTION_STRING, ASB_RUN_AT(runtime_class), "NAME", \
 	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"}, \
+	{"arch", 0, ASB_OPTION_STRING, ASB_RUN_AT(arch), "ARCH", \
+	 "architecture of the node, amd64 or arm64 (default what the RuntimeClass and the nodes " \
+	 "tell, else amd64)"}, \
 	{"service-account", 0, ASB_OPTION_STRING, ASB_RUN_AT(service_account), "NAME", \
 	 "what the command may do in the cluster (default " ASB_DEFAULT_SERVICE_ACCOUNT ")"}, \
 	{"cpu", 0, ASB_OPTION_STRING, ASB_RUN_AT(cpu), "QUANTITY", \

@@ -41,7 +41,7 @@ struct asb_setting {
 	const char *help;     /* one sentence, lower case start, no full stop */
 };
 
-#define ASB_SETTINGS 17
+#define ASB_SETTINGS 18
 extern const struct asb_setting asb_setting_table[ASB_SETTINGS + 1];
 
 /* NULL: there is no such key. */

@@ -15,6 +15,8 @@ const struct asb_setting asb_setting_table[ASB_SETTINGS + 1] = {
 	 ASB_DEFAULT_IMAGE_PULL_POLICY, "POLICY", "Always, IfNotPresent or Never"},
 	{"runtimeClass", "runtimeClass", "runtime-class", ASB_SETTING_TEXT, NULL, "NAME",
 	 "RuntimeClass of a stronger wall, such as gvisor or kata"},
+	{"arch", NULL, "arch", ASB_SETTING_TEXT, NULL, "ARCH",
+	 "architecture of the nodes, amd64 or arm64 (found out when not set)"},
 	{"namespace", NULL, "namespace", ASB_SETTING_TEXT, ASB_DEFAULT_NAMESPACE, "NAME",
 	 "namespace of the sandboxes"},
 	{"serviceAccount", NULL, "service-account", ASB_SETTING_TEXT, ASB_DEFAULT_SERVICE_ACCOUNT,

@@ -8,7 +8,6 @@
 #include "plugin/base/json.h"
 #include "plugin/commands/command.h"
 #include "plugin/sandbox/shim_binary.h"
-#include "plugin/sandbox/shim_configmap.h"
 #include "shim/protocol/frame.h"
 
 struct values {
@@ -29,8 +28,8 @@ static void print_json(void)
 
 	asb_json_set_string(json, "version", ASB_VERSION);
 	asb_json_set_number(json, "protocol", ASB_PROTOCOL_VERSION);
-	asb_json_set_string(json, "shim/configMap", asb_shim_configmap_name());
-	asb_json_set_string(json, "shim/arch", ASB_SHIM_ARCH);
+	asb_json_set_string(json, "shim/configMap", asb_shims[0].configmap);
+	asb_json_set_string(json, "shim/arch", asb_shims[0].arch);
 	asb_json_set_number(json, "shim/size", (double)asb_shims[0].size);
 	shims = cJSON_AddArrayToObject(json, "shims");
 	for (unsigned long i = 0; i < asb_shim_count; i++) {
@@ -38,6 +37,7 @@ static void print_json(void)
 
 		asb_json_set_string(shim, "arch", asb_shims[i].arch);
 		asb_json_set_string(shim, "hash", asb_shims[i].hash);
+		asb_json_set_string(shim, "configMap", asb_shims[i].configmap);
 		asb_json_set_number(shim, "size", (double)asb_shims[i].size);
 		cJSON_AddItemToArray(shims, shim);
 	}
@@ -62,10 +62,8 @@ static int run_version(const struct asb_context *context, const void *values,
 	}
 	printf("kubectl-agentsandbox %s\n", ASB_VERSION);
 	printf("protocol %d\n", ASB_PROTOCOL_VERSION);
-	printf("shim %s (%s, %lu bytes)\n", asb_shim_configmap_name(), ASB_SHIM_ARCH,
-	       asb_shims[0].size);
-	for (unsigned long i = 1; i < asb_shim_count; i++)
-		printf("shim %s (%s, %lu bytes)\n", asb_shims[i].hash, asb_shims[i].arch,
+	for (unsigned long i = 0; i < asb_shim_count; i++)
+		printf("shim %s (%s, %lu bytes)\n", asb_shims[i].configmap, asb_shims[i].arch,
 		       asb_shims[i].size);
 	return ASB_STATUS_OK;
 }

@@ -57,9 +57,9 @@ int asb_sandbox_post_shim(struct asb_sandbox *sandbox, struct asb_error *err)
 
 	if (sandbox->shim_present)
 		return 0;
-	object = asb_shim_configmap();
+	object = asb_shim_configmap(sandbox->placement.shim);
 	asb_object_init(&sandbox->shim, &asb_configmaps, sandbox->options.namespace_,
-			asb_shim_configmap_name());
+			sandbox->placement.shim->configmap);
 	return asb_object_post(&sandbox->shim, sandbox->http, object, err);
 }
 
@@ -90,17 +90,32 @@ void asb_sandbox_start_lease(struct asb_sandbox *sandbox)
 	sandbox->leased = true;
 }
 
+/* What an explanation speaks of. */
+static cJSON *describe(const struct asb_sandbox *sandbox)
+{
+	cJSON *like = asb_json_literal("{}");
+	cJSON *pod = asb_json_literal("{\"nodeSelector\":{}}");
+
+	asb_json_set_string(like, "metadata/namespace", sandbox->options.namespace_);
+	asb_json_set_string(like, "metadata/name", sandbox->name);
+	asb_json_set_string(pod, "runtimeClassName", sandbox->options.runtime_class);
+	asb_json_set_string(pod, "serviceAccountName", sandbox->options.service_account);
+	if (sandbox->placement.shim != NULL)
+		cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(pod, "nodeSelector"),
+					ASB_ARCH_LABEL, sandbox->placement.shim->arch);
+	asb_json_set(like, "spec/podTemplate/spec", pod);
+	return like;
+}
+
 /* A refusal by an admission plugin is explained as for a pod; the rest is the API server's to word.
  */
 static int explain(const struct asb_sandbox *sandbox, const char *what, struct asb_error *err)
 {
 	static const char *const vague[] = {"forbidden", "pod-invalid", "reconcile-error",
 					    "conflict"};
-	ASB_JSON like = asb_json_literal("{\"metadata\":{}}");
+	ASB_JSON like = describe(sandbox);
 	struct asb_diagnosis diagnosis;
 
-	asb_json_set_string(like, "metadata/namespace", sandbox->options.namespace_);
-	asb_json_set_string(like, "metadata/name", sandbox->name);
 	asb_diagnose_refusal(like, err->message, &diagnosis);
 	for (size_t i = 0; i < sizeof(vague) / sizeof(vague[0]); i++) {
 		if (strcmp(diagnosis.code, vague[i]) == 0)

@@ -25,6 +25,9 @@ static const struct asb_rule rules[] = {
 	 "the cluster has no RuntimeClass \"{runtime}\"",
 	 "kubectl get runtimeclass lists what it has; without --runtime-class the nodes' default "
 	 "is used"},
+	{"runtimeClass.scheduling.nodeSelector", "kubernetes.io/arch", "architecture", TERMINAL,
+	 "RuntimeClass \"{runtime}\" is for nodes of another architecture: {text}",
+	 "use --arch {other arch}"},
 	{"exceeded quota", NULL, "quota-exceeded", SOON_TERMINAL,
 	 "no room in namespace \"{namespace}\": {text}",
 	 "kubectl -n {namespace} describe resourcequota shows what is used; end something there, "

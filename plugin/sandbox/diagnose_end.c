@@ -42,7 +42,7 @@ static const struct asb_rule pod_rules[] = {
 static const struct asb_rule container_rules[] = {
 	{"exec format error", NULL, "architecture", TERMINAL,
 	 "the shim can't run on node \"{node}\": {text}",
-	 "the shim and the node are of different architectures: sandboxes run on linux/amd64"},
+	 "the node can't run what is built for linux/{arch}: try --arch {other arch}"},
 	{"ContainerCannotRun", NULL, "container-start", TERMINAL,
 	 "node \"{node}\" could not start the container: {text}", NULL},
 	{"StartError", NULL, "container-start", TERMINAL,

@@ -22,8 +22,8 @@ static const struct asb_rule unschedulable_rules[] = {
 	{"nsufficient", NULL, "unschedulable", ASB_VERDICT_MAY_HEAL, AUTOSCALER_MS, FITS,
 	 "ask for less with --cpu and --memory, end other pods, or add nodes"},
 	{"node affinity/selector", NULL, "unschedulable", ASB_VERDICT_MAY_HEAL, AUTOSCALER_MS, FITS,
-	 "sandboxes run on linux/amd64 nodes, with --runtime-class on those its RuntimeClass "
-	 "selects: kubectl get nodes --show-labels"},
+	 "it wants a linux/{arch} node (--arch {other arch} for the others), and with "
+	 "--runtime-class one that the RuntimeClass selects: kubectl get nodes --show-labels"},
 	{"taint", NULL, "unschedulable", ASB_VERDICT_MAY_HEAL, AUTOSCALER_MS, FITS,
 	 "kubectl get nodes tells whether they are ready; taints keep pods away on purpose"},
 	{NULL, NULL, "unschedulable", ASB_VERDICT_MAY_HEAL, AUTOSCALER_MS, FITS,
@@ -137,7 +137,7 @@ static const struct asb_rule config_rules[] = {
 
 static const struct asb_rule create_rules[] = {
 	{"exec format error", NULL, "architecture", TERMINAL, START,
-	 "the shim and the node are of different architectures: sandboxes run on linux/amd64"},
+	 "the node can't run what is built for linux/{arch}: try --arch {other arch}"},
 	{"deadline exceeded", NULL, "container-start", MAY_HEAL, START, NULL},
 	{"is reserved for", NULL, "container-start", MAY_HEAL, START, NULL},
 	{NULL, NULL, "container-start", ASB_VERDICT_MAY_HEAL, A_WHILE, START, NULL},

@@ -22,6 +22,19 @@ static const char *pod_spec_string(const cJSON *sandbox, const cJSON *pod, const
 	return or_empty(text != NULL ? text : asb_json_string(sandbox, in_template));
 }
 
+/* Our pods ask for one; of others nothing else is usual. */
+static const char *pod_arch(const cJSON *sandbox, const cJSON *pod)
+{
+	const cJSON *spec = asb_json_at(pod, "spec");
+	const char *arch;
+
+	if (spec == NULL)
+		spec = asb_json_at(sandbox, "spec/podTemplate/spec");
+	arch = cJSON_GetStringValue(
+		asb_json_member(asb_json_at(spec, "nodeSelector"), ASB_ARCH_LABEL));
+	return arch != NULL ? arch : "amd64";
+}
+
 void asb_subject_init(struct asb_subject *subject, const cJSON *sandbox, const cJSON *pod)
 {
 	const char *namespace_ = asb_json_string(sandbox, "metadata/namespace");
@@ -37,7 +50,9 @@ void asb_subject_init(struct asb_subject *subject, const cJSON *sandbox, const c
 		.runtime_class = pod_spec_string(sandbox, pod, "runtimeClassName"),
 		.node = or_empty(asb_json_string(pod, "spec/nodeName")),
 		.pool = "",
+		.arch = pod_arch(sandbox, pod),
 	};
+	subject->other_arch = strcmp(subject->arch, "amd64") == 0 ? "arm64" : "amd64";
 }
 
 const struct asb_rule *asb_rule_find(const struct asb_rule *rules, const char *message)
@@ -67,6 +82,8 @@ static const char *variable(const struct asb_subject *subject, const char *text,
 		{"{runtime}", subject->runtime_class},
 		{"{node}", subject->node},
 		{"{pool}", subject->pool},
+		{"{arch}", subject->arch},
+		{"{other arch}", subject->other_arch},
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {

@@ -3,7 +3,7 @@
  * diagnose_rules.h - tables of "this text means that", used by the diagnose_*.c files only.
  *
  * Templates know {text} (the message, shortened), {image}, {namespace}, {name}, {account},
- * {runtime}, {node}, {pool}; everything else stands for itself.
+ * {runtime}, {node}, {pool}, {arch}, {other arch}; everything else stands for itself.
  */
 #ifndef ASB_DIAGNOSE_RULES_H
 #define ASB_DIAGNOSE_RULES_H
@@ -15,6 +15,7 @@
 /* What templates speak of; borrowed, "" when unknown. */
 struct asb_subject {
 	const char *namespace_, *name, *image, *account, *runtime_class, *node, *pool;
+	const char *arch, *other_arch; /* that the pod asks for, and the other one */
 };
 
 struct asb_rule {

@@ -6,25 +6,25 @@
  * ConfigMap again.
  */
 #include "plugin/sandbox/sandbox_internal.h"
-#include "plugin/sandbox/shim_configmap.h"
 #include "plugin/sandbox/spec.h"
 
 static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	ASB_TEXT shim_path = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
-					  asb_shim_configmap_name(), NULL);
-	const char *const paths[] = {"/apis/" ASB_SANDBOX_GROUP, shim_path};
-	struct asb_http_request group = {0}, shim = {0};
-	struct asb_http_request *const requests[] = {&group, &shim};
-	int result = -1;
+	struct asb_http_request group = {0};
+	struct asb_http_request *requests[1 + ASB_SURVEY_MOST] = {&group};
+	const char *paths[1 + ASB_SURVEY_MOST] = {"/apis/" ASB_SANDBOX_GROUP};
+	struct asb_survey survey;
+	int n, result = -1;
 
 	if (asb_spec_check(&sandbox->options, err) < 0)
 		return -1;
-	if (asb_sandbox_ask(sandbox, requests, paths, 2, err) == 0 &&
+	n = asb_survey_init(&survey, &sandbox->options, requests + 1, paths + 1, err);
+	if (n >= 0 && asb_sandbox_ask(sandbox, requests, paths, 1 + (unsigned)n, err) == 0 &&
 	    asb_sandbox_judge_group(sandbox, &group, err) == 0 &&
 	    asb_rights_require(&sandbox->rights, err) == 0)
-		result = asb_sandbox_judge_shim(sandbox, &shim, err);
-	asb_sandbox_drop_questions(sandbox, requests, 2);
+		result = asb_sandbox_place(sandbox, &survey, err);
+	asb_sandbox_drop_questions(sandbox, requests, n < 0 ? 0 : 1 + (unsigned)n);
+	asb_survey_release(&survey);
 	return result;
 }
 
@@ -37,7 +37,7 @@ static int create(struct asb_sandbox *sandbox, struct asb_error *err)
 		.name = sandbox->name,
 		.instance = sandbox->instance,
 		.shutdown_time = end,
-		.shim_configmap = asb_shim_configmap_name(),
+		.placement = sandbox->placement,
 	};
 	ASB_JSON object = asb_spec_build(&sandbox->options, &spec);
 

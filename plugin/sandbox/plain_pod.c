@@ -5,24 +5,23 @@
  * object: what a killed plugin leaves behind is a stopped pod, until somebody deletes it.
  */
 #include "plugin/sandbox/sandbox_internal.h"
-#include "plugin/sandbox/shim_configmap.h"
 #include "plugin/sandbox/spec.h"
 
 static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	ASB_TEXT path = asb_api_path(&asb_configmaps, sandbox->options.namespace_,
-				     asb_shim_configmap_name(), NULL);
-	const char *const paths[] = {path};
-	struct asb_http_request shim = {0};
-	struct asb_http_request *const requests[] = {&shim};
-	int result = -1;
+	struct asb_http_request *requests[ASB_SURVEY_MOST];
+	const char *paths[ASB_SURVEY_MOST];
+	struct asb_survey survey;
+	int n, result = -1;
 
 	if (asb_spec_check(&sandbox->options, err) < 0)
 		return -1;
-	if (asb_sandbox_ask(sandbox, requests, paths, 1, err) == 0 &&
+	n = asb_survey_init(&survey, &sandbox->options, requests, paths, err);
+	if (n >= 0 && asb_sandbox_ask(sandbox, requests, paths, (unsigned)n, err) == 0 &&
 	    asb_rights_require(&sandbox->rights, err) == 0)
-		result = asb_sandbox_judge_shim(sandbox, &shim, err);
-	asb_sandbox_drop_questions(sandbox, requests, 1);
+		result = asb_sandbox_place(sandbox, &survey, err);
+	asb_sandbox_drop_questions(sandbox, requests, n < 0 ? 0 : (unsigned)n);
+	asb_survey_release(&survey);
 	return result;
 }
 
@@ -32,7 +31,7 @@ static int create(struct asb_sandbox *sandbox, struct asb_error *err)
 		.name = sandbox->name,
 		.instance = sandbox->instance,
 		.deadline_ms = asb_sandbox_first_lease_ms(sandbox),
-		.shim_configmap = asb_shim_configmap_name(),
+		.placement = sandbox->placement,
 	};
 	ASB_JSON object = asb_spec_build_pod(&sandbox->options, &spec);
 

@@ -11,6 +11,7 @@
 #include "plugin/sandbox/spec.h"
 
 #define MOST_REPLICAS 1000
+#define REQUEST_TIMEOUT_MS 30000
 #define LONGEST_NAME 57 /* sandboxes of a pool are named after it, with '-' and five characters */
 
 /* --- the objects --- */
@@ -36,12 +37,10 @@ static const char *inner_namespace(const struct asb_pool_options *options)
 	return namespace_ != NULL ? namespace_ : "default";
 }
 
-cJSON *asb_pool_template(const struct asb_pool_options *options, const struct asb_api *api)
+cJSON *asb_pool_template(const struct asb_pool_options *options,
+			 const struct asb_placement *placement, const struct asb_api *api)
 {
-	const struct asb_spec spec = {
-		.name = options->name,
-		.shim_configmap = asb_shim_configmap_name(),
-	};
+	const struct asb_spec spec = {.name = options->name, .placement = *placement};
 	cJSON *object = asb_json_literal("{\"kind\":\"SandboxTemplate\",\"metadata\":{},\"spec\":{"
 					 "\"networkPolicyManagement\":\"Unmanaged\"}}");
 	cJSON *template = asb_spec_template(&options->sandbox, &spec);
@@ -117,10 +116,12 @@ static cJSON *create_one(struct asb_http *http, const struct asb_resource *resou
 
 /* It is named by its content, and shared: there already is fine, if it is what we would have made.
  */
-static int create_shim(struct asb_http *http, const char *namespace_, struct asb_error *err)
+static int create_shim(struct asb_http *http, const char *namespace_, const struct asb_shim *shim,
+		       struct asb_error *err)
 {
-	ASB_TEXT path = asb_api_path(&asb_configmaps, namespace_, asb_shim_configmap_name(), NULL);
-	ASB_JSON made = create_one(http, &asb_configmaps, namespace_, asb_shim_configmap(), err);
+	ASB_TEXT path = asb_api_path(&asb_configmaps, namespace_, shim->configmap, NULL);
+	ASB_JSON made =
+		create_one(http, &asb_configmaps, namespace_, asb_shim_configmap(shim), err);
 	ASB_JSON found = NULL;
 	struct asb_error unread = ASB_ERROR_INIT;
 
@@ -130,11 +131,32 @@ static int create_shim(struct asb_http *http, const char *namespace_, struct asb
 		return asb_wrap(err, "creating the shim's ConfigMap");
 	asb_error_clear(err);
 	found = asb_api_get(http, path, &unread);
-	if (found == NULL || asb_shim_configmap_same(found))
+	if (found == NULL || asb_shim_configmap_same(shim, found))
 		return 0;
 	return asb_fail(
 		err, "ConfigMap \"%s\" in namespace \"%s\" does not hold the shim of this plugin",
-		asb_shim_configmap_name(), namespace_);
+		shim->configmap, namespace_);
+}
+
+/* Where the pods are to go. */
+static int place(struct asb_http *http, const struct asb_pool_options *options,
+		 struct asb_placement *placement, struct asb_error *err)
+{
+	struct asb_http_request *requests[ASB_SURVEY_MOST];
+	const char *paths[ASB_SURVEY_MOST];
+	struct asb_survey survey;
+	int rc = -1, n = asb_survey_init(&survey, &options->sandbox, requests, paths, err);
+
+	for (int i = 0; i < n; i++) {
+		asb_http_request_init(requests[i], "GET", paths[i]);
+		requests[i]->timeout_ms = REQUEST_TIMEOUT_MS;
+	}
+	if (n >= 0 && asb_api_run(http, requests, (unsigned)n, err) == 0)
+		rc = asb_survey_conclude(&survey, placement, err);
+	for (int i = 0; i < n; i++)
+		asb_http_request_release(requests[i]);
+	asb_survey_release(&survey);
+	return rc;
 }
 
 /* What hangs on the template: its kubeconfig, which garbage collection takes along, and the pool.
@@ -168,14 +190,16 @@ int asb_pool_create(struct asb_http *http, const struct asb_api *api,
 	const char *namespace_ = options->sandbox.namespace_;
 	ASB_TEXT path = asb_api_path(&api->templates, namespace_, options->name, NULL);
 	struct asb_error ignored = ASB_ERROR_INIT;
+	struct asb_placement placement;
 	ASB_JSON template = NULL;
 
 	if (asb_pool_check(options, err) < 0 ||
 	    require(http, rights, sizeof(rights) / sizeof(rights[0]), namespace_, err) < 0 ||
-	    create_shim(http, namespace_, err) < 0)
+	    place(http, options, &placement, err) < 0 ||
+	    create_shim(http, namespace_, placement.shim, err) < 0)
 		return -1;
-	template =
-		create_one(http, &api->templates, namespace_, asb_pool_template(options, api), err);
+	template = create_one(http, &api->templates, namespace_,
+			      asb_pool_template(options, &placement, api), err);
 	if (template == NULL)
 		return explain("sandboxtemplate", options->name, namespace_, err);
 	if (create_rest(http, api, options, template, err) == 0)

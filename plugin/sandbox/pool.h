@@ -15,6 +15,7 @@
 #ifndef ASB_POOL_H
 #define ASB_POOL_H
 
+#include "plugin/sandbox/placement.h"
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/sandbox.h"
 
@@ -32,7 +33,8 @@ struct asb_pool_options { /* borrowed */
 int asb_pool_check(const struct asb_pool_options *options, struct asb_error *err);
 
 /* The objects. Pure. */
-cJSON *asb_pool_template(const struct asb_pool_options *options, const struct asb_api *api);
+cJSON *asb_pool_template(const struct asb_pool_options *options,
+			 const struct asb_placement *placement, const struct asb_api *api);
 cJSON *asb_pool_object(const struct asb_pool_options *options, const struct asb_api *api);
 
 /* Synchronous. Rights are checked before anything is made, and what was made is deleted again when

@@ -66,26 +66,35 @@ int asb_sandbox_judge_extensions(const struct asb_http_request *request, struct 
 
 /* The name is a hash of the content: another content under it was put there by somebody, and would
  * run in every pod. */
-int asb_sandbox_judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
-			   struct asb_error *err)
+static int judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
+		      struct asb_error *err)
 {
+	const struct asb_shim *shim = sandbox->placement.shim;
 	ASB_JSON found = NULL;
 
 	if (request->status == 404 || request->status == 403)
 		return 0;
 	found = asb_api_result(request, err);
 	if (found == NULL)
-		return asb_wrap(err, "reading ConfigMap %s", asb_shim_configmap_name());
-	if (asb_shim_configmap_same(found)) {
+		return asb_wrap(err, "reading ConfigMap %s", shim->configmap);
+	if (asb_shim_configmap_same(shim, found)) {
 		sandbox->shim_present = true;
 		return 0;
 	}
 	asb_fail(err, "ConfigMap \"%s\" in namespace \"%s\" does not hold the shim of this plugin",
-		 asb_shim_configmap_name(), sandbox->options.namespace_);
+		 shim->configmap, sandbox->options.namespace_);
 	return asb_hint(err,
 			"somebody has made or changed it; look at it, then: kubectl -n %s delete "
 			"configmap %s",
-			sandbox->options.namespace_, asb_shim_configmap_name());
+			sandbox->options.namespace_, shim->configmap);
+}
+
+int asb_sandbox_place(struct asb_sandbox *sandbox, const struct asb_survey *survey,
+		      struct asb_error *err)
+{
+	if (asb_survey_conclude(survey, &sandbox->placement, err) < 0)
+		return -1;
+	return judge_shim(sandbox, asb_survey_configmap(survey, &sandbox->placement), err);
 }
 
 static int start_questions(struct asb_sandbox *sandbox, struct asb_http_request *const *requests,

@@ -42,6 +42,7 @@ struct asb_sandbox_options {
 	const char *image;	     /* required */
 	const char *image_pull_policy;
 	const char *runtime_class;
+	const char *arch;	     /* of the node: "amd64", "arm64"; NULL: placement.h */
 	const char *service_account; /* required */
 	const char *cpu, *memory;    /* limits (requests are smaller) */
 	const char *user;	     /* decimal uid; "image": the image's own, which must not be

@@ -9,6 +9,7 @@
 #include "plugin/sandbox/lease.h"
 #include "plugin/sandbox/object.h"
 #include "plugin/sandbox/observer.h"
+#include "plugin/sandbox/placement.h"
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/rights.h"
 #include "plugin/sandbox/sandbox.h"
@@ -62,7 +63,8 @@ struct asb_sandbox {
 	enum asb_sandbox_phase phase;
 	struct asb_rights rights;
 
-	bool shim_present; /* its ConfigMap was seen and is ours */
+	struct asb_placement placement; /* chosen by prepare */
+	bool shim_present;		/* its ConfigMap was seen and is ours */
 	/* What everything else hangs on (Sandbox, SandboxClaim or pod), and ConfigMaps. */
 	struct asb_object root, shim, config;
 	struct asb_claim claim;
@@ -97,9 +99,10 @@ int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_r
 
 /* The same for the group of claims and pools. */
 int asb_sandbox_judge_extensions(const struct asb_http_request *request, struct asb_error *err);
-/* -1 when the ConfigMap that carries the shim holds something else. */
-int asb_sandbox_judge_shim(struct asb_sandbox *sandbox, const struct asb_http_request *request,
-			   struct asb_error *err);
+/* Chooses sandbox->placement by the answers; -1 when there is no shim for it, or when the ConfigMap
+ * that carries the shim holds something else. */
+int asb_sandbox_place(struct asb_sandbox *sandbox, const struct asb_survey *survey,
+		      struct asb_error *err);
 
 /* creation.c: whether the end of its life can be moved. */
 bool asb_sandbox_renewable(const struct asb_sandbox *sandbox);

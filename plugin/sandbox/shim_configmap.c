@@ -6,22 +6,6 @@
 
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/labels.h"
-#include "plugin/sandbox/shim_binary.h"
-
-#ifndef ASB_SHIM_HASH
-#error "ASB_SHIM_HASH is missing: the first 12 hex digits of the embedded shim's sha256"
-#endif
-
-/* The shim of ASB_SHIM_ARCH; others may be embedded besides, and wait to be chosen by a node. */
-static const struct asb_shim *shim(void)
-{
-	return &asb_shims[0];
-}
-
-const char *asb_shim_configmap_name(void)
-{
-	return "agentsandbox-shim-" ASB_SHIM_HASH;
-}
 
 /* RFC 4648 base64 with padding: the one form the API server stores and returns. */
 static char *base64(const unsigned char *bytes, size_t n)
@@ -48,24 +32,24 @@ static char *base64(const unsigned char *bytes, size_t n)
 	return text;
 }
 
-cJSON *asb_shim_configmap(void)
+cJSON *asb_shim_configmap(const struct asb_shim *shim)
 {
 	cJSON *object = asb_json_literal("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
 					 "\"metadata\":{},\"immutable\":true,\"binaryData\":{}}");
-	ASB_TEXT text = base64(shim()->bytes, shim()->size);
+	ASB_TEXT text = base64(shim->bytes, shim->size);
 
-	asb_json_set_string(object, "metadata/name", asb_shim_configmap_name());
+	asb_json_set_string(object, "metadata/name", shim->configmap);
 	asb_labels_set(object, "metadata", "shim", NULL);
-	cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(object, "binaryData"),
-				shim()->arch, text);
+	cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(object, "binaryData"), shim->arch,
+				text);
 	return object;
 }
 
-bool asb_shim_configmap_same(const cJSON *found)
+bool asb_shim_configmap_same(const struct asb_shim *shim, const cJSON *found)
 {
 	const cJSON *data = asb_json_member(found, "binaryData");
-	const char *theirs = cJSON_GetStringValue(asb_json_member(data, shim()->arch));
-	ASB_TEXT ours = base64(shim()->bytes, shim()->size);
+	const char *theirs = cJSON_GetStringValue(asb_json_member(data, shim->arch));
+	ASB_TEXT ours = base64(shim->bytes, shim->size);
 
 	return cJSON_GetArraySize(data) == 1 && theirs != NULL && strcmp(ours, theirs) == 0;
 }

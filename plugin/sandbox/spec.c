@@ -8,7 +8,6 @@
 #include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/overlay.h"
 #include "plugin/sandbox/quantity.h"
-#include "plugin/sandbox/shim_configmap.h"
 
 #define DEFAULT_USER 1001 /* that of bitnami/kubectl; any user but 0 would do */
 #define DEFAULT_CPU "1"
@@ -17,20 +16,17 @@
 #define LEAST_REQUEST_MEMORY (32.0 * MIB) /* ... but enough memory for a shell */
 #define MIB 1048576.0
 #define LEAST_MEMORY (8.0 * MIB)
-#define READABLE_SHIM 0555
+#define EXECUTABLE_SHIM 0111
+#define READABLE_SHIM 0555	  /* and executable; see placement.h */
 #define LARGEST_USER 2147483647.0 /* apimachinery validation.IsValidUserID */
 
-/*
- * defaultMode 73 is 0111: the shim can be executed but not read. execve(2) then makes the process
- * undumpable from its first instruction, so that commands of the same user can't trace PID 1 nor
- * read its memory. For the same reason there is no fsGroup, which would add a right to read.
- */
+/* There is no fsGroup: it would add a right to read the shim. */
 static const char pod_skeleton[] =
 	"{\"restartPolicy\":\"Never\",\"automountServiceAccountToken\":true,"
 	"\"enableServiceLinks\":false,\"terminationGracePeriodSeconds\":2,"
 	"\"securityContext\":{\"seccompProfile\":{\"type\":\"RuntimeDefault\"}},"
 	"\"volumes\":["
-	"{\"name\":\"shim\",\"configMap\":{\"defaultMode\":73}},"
+	"{\"name\":\"shim\",\"configMap\":{}},"
 	"{\"name\":\"config\",\"configMap\":{\"defaultMode\":292,\"optional\":false}},"
 	"{\"name\":\"home\",\"emptyDir\":{\"sizeLimit\":\"1Gi\"}},"
 	"{\"name\":\"work\",\"emptyDir\":{\"sizeLimit\":\"2Gi\"}},"
@@ -179,40 +175,28 @@ static void set_user(cJSON *pod, const char *user)
 }
 
 /* Names of nodes' labels hold a '/', which paths can't express. */
-static void set_node_selector(cJSON *pod)
+static void set_node_selector(cJSON *pod, const char *arch)
 {
 	cJSON *selector = cJSON_AddObjectToObject(pod, "nodeSelector");
 
 	if (selector == NULL)
 		asb_out_of_memory();
 	cJSON_AddStringToObject(selector, "kubernetes.io/os", "linux");
-	cJSON_AddStringToObject(selector, "kubernetes.io/arch", ASB_SHIM_ARCH);
+	cJSON_AddStringToObject(selector, ASB_ARCH_LABEL, arch);
 }
 
-/*
- * gVisor executes no file that it may not read (google/gvisor#160), and there the shim is
- * undumpable only from its own prctl on: until then, for some microseconds, another command of the
- * sandbox could open a starting `connect`'s descriptors (its Yama keeps it from tracing). Elsewhere
- * that window stays shut, so this goes by the usual names of gVisor's classes and handler and not
- * by whether there is a class: under another name the container fails to start, which shows.
- */
-static bool needs_readable_shim(const char *runtime_class)
-{
-	return runtime_class != NULL &&
-	       (strstr(runtime_class, "gvisor") != NULL || strstr(runtime_class, "runsc") != NULL);
-}
-
-static void set_volumes(cJSON *pod, const char *runtime_class, const struct asb_spec *spec)
+static void set_volumes(cJSON *pod, const struct asb_spec *spec)
 {
 	cJSON *volumes = cJSON_GetObjectItemCaseSensitive(pod, "volumes");
 	cJSON *shim = cJSON_GetArrayItem(volumes, 0);
 	cJSON *config = cJSON_GetArrayItem(volumes, 1);
+	cJSON *item = asb_json_literal("{\"path\":\"shim\"}");
 
-	asb_json_set_string(shim, "configMap/name", spec->shim_configmap);
-	if (needs_readable_shim(runtime_class))
-		asb_json_set_number(shim, "configMap/defaultMode", READABLE_SHIM);
-	asb_json_append(shim, "configMap/items",
-			asb_json_literal("{\"key\":\"" ASB_SHIM_ARCH "\",\"path\":\"shim\"}"));
+	asb_json_set_string(item, "key", spec->placement.shim->arch);
+	asb_json_append(shim, "configMap/items", item);
+	asb_json_set_string(shim, "configMap/name", spec->placement.shim->configmap);
+	asb_json_set_number(shim, "configMap/defaultMode",
+			    spec->placement.readable_shim ? READABLE_SHIM : EXECUTABLE_SHIM);
 	asb_json_set_string(config, "configMap/name", spec->name);
 }
 
@@ -228,8 +212,8 @@ static cJSON *build_pod(const struct asb_sandbox_options *options, const struct 
 	asb_json_set_string(pod, "serviceAccountName", options->service_account);
 	asb_json_set_string(pod, "runtimeClassName", options->runtime_class);
 	set_user(pod, options->user);
-	set_node_selector(pod);
-	set_volumes(pod, options->runtime_class, spec);
+	set_node_selector(pod, spec->placement.shim->arch);
+	set_volumes(pod, spec);
 	return pod;
 }
 

@@ -11,6 +11,7 @@
 #define ASB_SPEC_H
 
 #include "plugin/base/json.h"
+#include "plugin/sandbox/placement.h"
 #include "plugin/sandbox/sandbox.h"
 
 #define ASB_SANDBOX_GROUP "agents.x-k8s.io"
@@ -28,10 +29,10 @@
 struct asb_spec {
 	const char *api_version; /* of the Sandbox; NULL: v1beta1 */
 	const char *name;
-	const char *instance;	    /* label app.kubernetes.io/instance, see labels.h */
-	const char *shutdown_time;  /* RFC 3339; of a Sandbox */
-	int64_t deadline_ms;	    /* of a plain pod, from its start */
-	const char *shim_configmap; /* name */
+	const char *instance;	   /* label app.kubernetes.io/instance, see labels.h */
+	const char *shutdown_time; /* RFC 3339; of a Sandbox */
+	int64_t deadline_ms;	   /* of a plain pod, from its start */
+	struct asb_placement placement;
 };
 
 /* 0, or -1 with a usage error that names the option: what can be known to be wrong without asking

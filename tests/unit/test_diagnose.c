@@ -201,7 +201,8 @@ static const struct scene scenes[] = {
 	 UNSCHEDULABLE("0/2 nodes are available: 2 node(s) didn't match Pod's node "
 		       "affinity/selector. preemption: 0/2 nodes are available: 2 Preemption is "
 		       "not helpful for scheduling."),
-	 .verdict = MAY_HEAL, .patient = true, .code = "unschedulable", .hint = "linux/amd64"},
+	 .verdict = MAY_HEAL, .patient = true, .code = "unschedulable",
+	 .hint = "linux/amd64 node (--arch arm64"},
 	{"tainted",
 	 UNSCHEDULABLE("0/1 nodes are available: 1 node(s) had untolerated taint "
 		       "{node.kubernetes.io/not-ready: }. preemption: 0/1 nodes are available."),
@@ -212,6 +213,11 @@ static const struct scene scenes[] = {
 	 .verdict = MAY_HEAL, .code = "scheduling-gated", .cause = "gate"},
 
 	/* refused by the API server */
+	{"RuntimeClass of another architecture",
+	 REFUSED("pods \"c-1\" is forbidden: conflict: runtimeClass.scheduling.nodeSelector"
+		 "[kubernetes.io/arch] = arm64; pod.spec.nodeSelector[kubernetes.io/arch] = amd64"),
+	 .verdict = TERMINAL, .code = "architecture", .cause = "= arm64",
+	 .hint = "use --arch arm64"},
 	{"no RuntimeClass",
 	 REFUSED("pods \"c-1\" is forbidden: pod rejected: RuntimeClass \"gvisor\" not found"),
 	 .verdict = TERMINAL, .code = "runtime-class-missing", .cause = "RuntimeClass \"gvisor\"",
@@ -326,7 +332,7 @@ static const struct scene scenes[] = {
 	 .state = "{\"terminated\":{\"exitCode\":255,\"reason\":\"Error\",\"message\":\"exec "
 		  "/agentsandbox/shim: exec format error\\n\"}}",
 	 .verdict = TERMINAL, .code = "architecture", .cause = "exec format error",
-	 .hint = "amd64"},
+	 .hint = "--arch arm64"},
 	{"runc could not start it", "PodFailed", "Pod failed", .phase = "Failed", .node = "node-1",
 	 .state = "{\"terminated\":{\"exitCode\":128,\"reason\":\"StartError\",\"message\":"
 		  "\"failed to create containerd task: OCI runtime create failed: exec: "

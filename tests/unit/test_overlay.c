@@ -44,7 +44,7 @@ static cJSON *build(const char *yaml)
 		.name = "box",
 		.instance = "run-xyz",
 		.shutdown_time = "2026-11-23T01:02:03Z",
-		.shim_configmap = "agentsandbox-shim-0123456789ab",
+		.placement = {&asb_shims[0], false},
 	};
 	struct asb_error err = ASB_ERROR_INIT;
 
@@ -74,7 +74,7 @@ static void nothing_of_importance(void **state)
 		.name = "box",
 		.instance = "run-xyz",
 		.shutdown_time = "2026-11-23T01:02:03Z",
-		.shim_configmap = "agentsandbox-shim-0123456789ab",
+		.placement = {&asb_shims[0], false},
 	};
 	ASB_JSON without = asb_spec_build(&options, &spec);
 	ASB_JSON tree = NULL;

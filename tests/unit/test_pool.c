@@ -33,7 +33,8 @@ static const struct asb_pool_options tools = {
 
 static void objects(void **state)
 {
-	ASB_JSON template = asb_pool_template(&tools, &asb_api_v1beta1);
+	const struct asb_placement placement = {&asb_shims[0], false};
+	ASB_JSON template = asb_pool_template(&tools, &placement, &asb_api_v1beta1);
 	ASB_JSON pool = asb_pool_object(&tools, &asb_api_v1beta1);
 	ASB_JSON old = asb_pool_object(&tools, &asb_api_v1alpha1);
 	const cJSON *pod = asb_json_at(template, "spec/podTemplate/spec");
@@ -49,7 +50,7 @@ static void objects(void **state)
 	assert_string_equal(asb_json_string(pod, "containers/0/command/1"), "init");
 	assert_true(asb_json_bool(pod, "securityContext/runAsNonRoot", false));
 	assert_string_equal(asb_json_string(pod, "volumes/0/configMap/name"),
-			    asb_shim_configmap_name());
+			    asb_shims[0].configmap);
 	assert_string_equal(asb_json_string(pod, "volumes/1/configMap/name"), "tools");
 	assert_string_equal(asb_json_string(template, "spec/podTemplate/metadata/annotations/"
 						      "agentsandbox-namespace"),
@@ -122,7 +123,7 @@ static void another_shim_is_refused(void **state)
 	struct fake_api api = {0};
 	struct asb_error err = ASB_ERROR_INIT;
 	ASB_TEXT path =
-		asb_strf("/api/v1/namespaces/computer/configmaps/%s", asb_shim_configmap_name());
+		asb_strf("/api/v1/namespaces/computer/configmaps/%s", asb_shims[0].configmap);
 
 	(void)state;
 	fake_api_start(&api);

@@ -226,6 +226,7 @@ static void test_usage_errors(void **state)
 		{{"--timeout", "soon", "x"}, "soon", "90s"},
 		{{"-o", "yaml", "x"}, "yaml", "json"},
 		{{"--runtime-class", "gVisor", "x"}, "gVisor", "lower case"},
+		{{"--arch", "x86_64", "x"}, "--arch \"x86_64\"", "amd64"},
 		{{"--service-account", "a..b", "x"}, "a..b", "lower case"},
 		{{"--name", "Not_A_Name", "x"}, "Not_A_Name", "lower case"},
 		{{"--cpu", "lots", "x"}, "lots", "500m"},

@@ -202,7 +202,7 @@ static void get_shim(struct world *world, const struct fake_request *request)
 		fail_answer(request, 404, "NotFound", "configmaps not found");
 		return;
 	}
-	object = asb_shim_configmap();
+	object = asb_shim_configmap(&asb_shims[0]);
 	if (world->foreign_shim)
 		asb_json_set_string(object, "binaryData/amd64", "AAAA");
 	answer_json(request, 200, object);

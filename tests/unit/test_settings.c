@@ -125,6 +125,7 @@ static void test_one_name_for_all(void **state)
 	} cases[] = {
 		{"image", "image", "AGENTSANDBOX_IMAGE"},
 		{"runtimeClass", "runtime-class", "AGENTSANDBOX_RUNTIME_CLASS"},
+		{"arch", "arch", "AGENTSANDBOX_ARCH"},
 		{"imagePullPolicy", "image-pull-policy", "AGENTSANDBOX_IMAGE_PULL_POLICY"},
 		{"resources.cpu", "cpu", "AGENTSANDBOX_CPU"},
 		{"readyTimeout", "ready-timeout", "AGENTSANDBOX_READY_TIMEOUT"},

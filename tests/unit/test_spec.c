@@ -36,7 +36,7 @@ static cJSON *build(const struct asb_sandbox_options *options)
 		.name = "run-abc",
 		.instance = "run-xyz",
 		.shutdown_time = "2026-11-23T01:02:03Z",
-		.shim_configmap = "agentsandbox-shim-0123456789ab",
+		.placement = {&asb_shims[0], false},
 	};
 	struct asb_error err = ASB_ERROR_INIT;
 
@@ -144,36 +144,32 @@ static void the_shim_can_be_executed_only(void **state)
 	(void)state;
 	assert_int_equal((int)asb_json_number(sandbox, POD "volumes/0/configMap/defaultMode", 0),
 			 0111);
-	expect_member(sandbox, POD "volumes/0/configMap/name", "agentsandbox-shim-0123456789ab");
+	expect_member(sandbox, POD "volumes/0/configMap/name", asb_shims[0].configmap);
 	expect_text(sandbox, POD "volumes/0/configMap/items",
-		    "[{\"key\":\"amd64\",\"path\":\"shim\"}]");
+		    "[{\"path\":\"shim\",\"key\":\"amd64\"}]");
 	assert_true(asb_json_bool(mount, "readOnly", false));
 	expect_member(sandbox, POD "volumes/1/configMap/name", "run-abc");
 	assert_false(asb_json_bool(sandbox, POD "volumes/1/configMap/optional", true));
 }
 
-/* gVisor reads what it executes; every other class keeps the stricter mode. */
-static void gvisor_may_read_the_shim(void **state)
+/* Another architecture is asked for by the node's label, and mounted from another ConfigMap. */
+static void the_shim_of_the_placement(void **state)
 {
-	static const struct {
-		const char *class;
-		int mode;
-	} cases[] = {
-		{"gvisor", 0555}, {"team-gvisor-small", 0555}, {"runsc", 0555}, {"kata", 0111},
-		{"nvidia", 0111},
-	};
+	static const struct asb_shim other = {"arm64", NULL, 0, "0123456789ab",
+					      "agentsandbox-shim-0123456789ab"};
+	const struct asb_sandbox_options options = plain_options();
+	const struct asb_spec spec = {
+		.name = "run-abc", .instance = "run-xyz", .placement = {&other, true}};
+	ASB_JSON sandbox = asb_spec_build(&options, &spec);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct asb_sandbox_options options = plain_options();
-		ASB_JSON sandbox = NULL;
-
-		options.runtime_class = cases[i].class;
-		sandbox = build(&options);
-		assert_int_equal(
-			(int)asb_json_number(sandbox, POD "volumes/0/configMap/defaultMode", 0),
-			cases[i].mode);
-	}
+	expect_text(sandbox, POD "nodeSelector",
+		    "{\"kubernetes.io/os\":\"linux\",\"kubernetes.io/arch\":\"arm64\"}");
+	expect_member(sandbox, POD "volumes/0/configMap/name", "agentsandbox-shim-0123456789ab");
+	expect_text(sandbox, POD "volumes/0/configMap/items",
+		    "[{\"path\":\"shim\",\"key\":\"arm64\"}]");
+	assert_int_equal((int)asb_json_number(sandbox, POD "volumes/0/configMap/defaultMode", 0),
+			 0555);
 }
 
 /* With a read-only root filesystem, whatever a command may write must be a mount. */
@@ -414,7 +410,7 @@ static size_t decode(const char *text, unsigned char *out)
 
 static void the_shim_configmap(void **state)
 {
-	ASB_JSON object = asb_shim_configmap();
+	ASB_JSON object = asb_shim_configmap(&asb_shims[0]);
 	const char *text = asb_json_string(object, "binaryData/amd64");
 	unsigned char *bytes = asb_malloc(asb_shims[0].size + 3);
 
@@ -428,30 +424,29 @@ static void the_shim_configmap(void **state)
 	free(bytes);
 	assert_true(strlen(text) < 1000000); /* a ConfigMap holds 1 MiB */
 	assert_true(asb_json_bool(object, "immutable", false));
-	expect_member(object, "metadata/name", asb_shim_configmap_name());
-	assert_memory_equal(asb_shim_configmap_name(), "agentsandbox-shim-", 18);
-	assert_string_equal(asb_shim_configmap_name() + 18, asb_shims[0].hash);
+	expect_member(object, "metadata/name", asb_shims[0].configmap);
+	assert_memory_equal(asb_shims[0].configmap, "agentsandbox-shim-", 18);
+	assert_string_equal(asb_shims[0].configmap + 18, asb_shims[0].hash);
 	assert_int_equal(strlen(asb_shims[0].hash), 12);
-	assert_string_equal(asb_shims[0].arch, ASB_SHIM_ARCH);
 }
 
 static void a_foreign_shim_is_told(void **state)
 {
-	ASB_JSON object = asb_shim_configmap();
+	ASB_JSON object = asb_shim_configmap(&asb_shims[0]);
 	char *text;
 
 	(void)state;
-	assert_true(asb_shim_configmap_same(object));
+	assert_true(asb_shim_configmap_same(&asb_shims[0], object));
 	asb_json_set_string(object, "binaryData/arm64", "AAAA");
-	assert_false(asb_shim_configmap_same(object)); /* another key */
+	assert_false(asb_shim_configmap_same(&asb_shims[0], object)); /* another key */
 	cJSON_DeleteItemFromObject(cJSON_GetObjectItem(object, "binaryData"), "arm64");
-	assert_true(asb_shim_configmap_same(object));
+	assert_true(asb_shim_configmap_same(&asb_shims[0], object));
 	text = asb_strdup(asb_json_string(object, "binaryData/amd64"));
 	text[1000] = text[1000] == 'A' ? 'B' : 'A';
 	asb_json_set_string(object, "binaryData/amd64", text);
-	assert_false(asb_shim_configmap_same(object)); /* one bit */
+	assert_false(asb_shim_configmap_same(&asb_shims[0], object)); /* one bit */
 	free(text);
-	assert_false(asb_shim_configmap_same(NULL));
+	assert_false(asb_shim_configmap_same(&asb_shims[0], NULL));
 }
 
 int main(void)
@@ -461,7 +456,7 @@ int main(void)
 		cmocka_unit_test(passes_restricted),
 		cmocka_unit_test(the_pod),
 		cmocka_unit_test(the_shim_can_be_executed_only),
-		cmocka_unit_test(gvisor_may_read_the_shim),
+		cmocka_unit_test(the_shim_of_the_placement),
 		cmocka_unit_test(what_is_writable),
 		cmocka_unit_test(what_the_user_decides),
 		cmocka_unit_test(users),
