@@ -41,6 +41,26 @@ int asb_cluster_open_any(struct asb_cluster *cluster, const struct asb_context *
 	return 0;
 }
 
+int asb_cluster_open_roots(struct asb_cluster *cluster, const struct asb_context *context,
+			   struct asb_error *err)
+{
+	if (asb_cluster_open_any(cluster, context, err) != 0)
+		return -1;
+	cluster->bare = cluster->api == NULL;
+	if (cluster->bare)
+		cluster->api = &asb_api_v1beta1;
+	return 0;
+}
+
+int asb_cluster_explain(const struct asb_cluster *cluster, struct asb_error *err)
+{
+	struct asb_error absent = ASB_ERROR_INIT;
+
+	if (cluster->bare && err->http == 404 && asb_served(cluster->http, &absent) == NULL)
+		*err = absent;
+	return -1;
+}
+
 void asb_cluster_close(struct asb_cluster *cluster)
 {
 	asb_http_free(cluster->http);

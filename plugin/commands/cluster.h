@@ -12,6 +12,7 @@ struct asb_cluster {
 	struct asb_http *http;
 	const struct asb_api *api; /* as which it serves Sandboxes */
 	const char *namespace_;	   /* where sandboxes live; borrowed */
+	bool bare;		   /* agent-sandbox isn't installed */
 };
 
 /* For commands that have `settings`. Asks which API is served, so that the server's clock
@@ -22,6 +23,15 @@ int asb_cluster_open(struct asb_cluster *cluster, const struct asb_context *cont
  */
 int asb_cluster_open_any(struct asb_cluster *cluster, const struct asb_context *context,
 			 struct asb_error *err);
+
+/* The same, for what plain pods of ours can be given to as well: without agent-sandbox `api` is the
+ * newest, in which nothing is found then. */
+int asb_cluster_open_roots(struct asb_cluster *cluster, const struct asb_context *context,
+			   struct asb_error *err);
+/* After err says that something is not found (404): that agent-sandbox isn't installed says more,
+ * if that is so. Returns -1. */
+int asb_cluster_explain(const struct asb_cluster *cluster, struct asb_error *err);
+
 void asb_cluster_close(struct asb_cluster *cluster);
 
 /* A usage error unless `name` can be the name of an object. */

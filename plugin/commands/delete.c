@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delete.c - `delete`: sandboxes by name, by label, or all of ours. */
 #include "plugin/commands/cluster.h"
-#include "plugin/sandbox/inventory.h"
 #include "plugin/sandbox/operate.h"
+#include "plugin/sandbox/roots.h"
 
 struct values {
 	bool all, ignore_not_found;
@@ -44,25 +44,42 @@ static void on_deleted(void *context, const cJSON *sandbox)
 	fflush(stdout); /* what is done is to be seen, whatever comes next */
 }
 
-static int delete_all(const struct asb_cluster *cluster, const cJSON *objects,
-		      struct asb_error *err)
+/* Each kind has its own path. All are tried; err: of the first that failed. */
+static int delete_all(const struct asb_cluster *cluster, cJSON *roots, struct asb_error *err)
 {
-	return asb_operate_delete(cluster->http, &cluster->api->sandboxes, objects, on_deleted,
-				  NULL, err);
+	for (int i = 0; i < ASB_ROOT_KINDS; i++) {
+		enum asb_root_kind kind = (enum asb_root_kind)i;
+		const struct asb_resource *resource = asb_root_resource(cluster->api, kind);
+		ASB_JSON some = cJSON_CreateArray();
+		struct asb_error failure = ASB_ERROR_INIT;
+		cJSON *root, *next;
+
+		for (root = roots->child; root != NULL; root = next) {
+			next = root->next;
+			if (asb_root_kind(root) == kind)
+				cJSON_AddItemToArray(some, cJSON_DetachItemViaPointer(roots, root));
+		}
+		if (asb_operate_delete(cluster->http, resource, some, on_deleted, NULL, &failure) !=
+			    0 &&
+		    !asb_failed(err))
+			*err = failure;
+	}
+	return asb_failed(err) ? -1 : 0;
 }
 
 static int delete_named(const struct asb_cluster *cluster, const struct values *values,
 			const struct asb_operands *operands, struct asb_error *err)
 {
 	ASB_JSON missing = asb_json_literal("[]");
-	ASB_JSON found = asb_operate_find(cluster->http, cluster->api, cluster->namespace_,
-					  operands->items, operands->count, missing, err);
+	ASB_JSON found = asb_roots_find(cluster->http, cluster->api, cluster->namespace_,
+					operands->items, operands->count, missing, err);
 
 	if (found == NULL || delete_all(cluster, found, err) != 0)
 		return -1;
 	if (missing->child == NULL || values->ignore_not_found)
 		return 0;
-	return asb_operate_fail_missing(missing, err);
+	asb_roots_fail_missing(missing, err);
+	return asb_cluster_explain(cluster, err);
 }
 
 static int delete_labelled(const struct asb_cluster *cluster, const struct values *values,
@@ -72,12 +89,11 @@ static int delete_labelled(const struct asb_cluster *cluster, const struct value
 		.namespace_ = cluster->namespace_,
 		.selector = values->selector,
 	};
-	ASB_TEXT path = asb_inventory_path(&cluster->api->sandboxes, &scope);
-	ASB_JSON list = asb_inventory_list(cluster->http, path, err);
-	const cJSON *items = asb_json_member(list, "items");
+	ASB_JSON list = asb_roots_list(cluster->http, cluster->api, &scope, NULL, err);
+	cJSON *items = cJSON_GetObjectItemCaseSensitive(list, "items");
 
 	if (list == NULL)
-		return -1;
+		return asb_cluster_explain(cluster, err);
 	if (items == NULL || items->child == NULL) {
 		fputs("No resources found\n", stderr);
 		return 0;
@@ -94,7 +110,7 @@ static int run_delete(const struct asb_context *context, const void *values,
 
 	if (check(own, operands, err) != 0)
 		return -1;
-	rc = asb_cluster_open(&cluster, context, err);
+	rc = asb_cluster_open_roots(&cluster, context, err);
 	if (rc == 0)
 		rc = operands->count > 0 ? delete_named(&cluster, own, operands, err)
 					 : delete_labelled(&cluster, own, err);
@@ -108,10 +124,12 @@ const struct asb_command asb_command_delete = {
 	.usage = "delete NAME... [--ignore-not-found]\n"
 		 "delete --all\n"
 		 "delete -l SELECTOR",
-	.description = "Deletes the sandboxes with their pods and their files; commands that still "
-		       "run in them end. It says what is deleted and does not wait for it.\n"
-		       "--all and --selector take only what this plugin has made, a name takes any "
-		       "Sandbox.",
+	.description =
+		"Deletes the sandboxes with their pods and their files; commands that still "
+		"run in them end. It says what is deleted and does not wait for it.\n"
+		"--all and --selector take only what this plugin has made, a name takes any "
+		"Sandbox. Of one from a warm pool the claim is deleted, and the Sandbox with "
+		"it.",
 	.examples = "delete box\n"
 		    "delete --all",
 	.options = options,

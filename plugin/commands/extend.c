@@ -2,6 +2,7 @@
 /* extend.c - `extend`: another end for a sandbox that stays. */
 #include "plugin/commands/cluster.h"
 #include "plugin/sandbox/operate.h"
+#include "plugin/sandbox/roots.h"
 
 #define LEAST_TTL_MS 1000
 
@@ -34,6 +35,19 @@ static int check(const struct values *values, const struct asb_operands *operand
 	return asb_hint(err, "\"delete\" ends a sandbox at once");
 }
 
+/* Returns the new end, heap; NULL: err. */
+static char *extend(const struct asb_cluster *cluster, const char *name, int64_t ttl_ms,
+		    struct asb_error *err)
+{
+	ASB_JSON root = asb_roots_get(cluster->http, cluster->api, cluster->namespace_, name, err);
+
+	if (root == NULL) {
+		asb_cluster_explain(cluster, err);
+		return NULL;
+	}
+	return asb_operate_extend(cluster->http, cluster->api, root, ttl_ms, err);
+}
+
 static int run_extend(const struct asb_context *context, const void *values,
 		      const struct asb_operands *operands, struct asb_error *err)
 {
@@ -43,9 +57,8 @@ static int run_extend(const struct asb_context *context, const void *values,
 
 	if (check(own, operands, err) != 0)
 		return -1;
-	if (asb_cluster_open(&cluster, context, err) == 0)
-		end = asb_operate_extend(cluster.http, cluster.api, cluster.namespace_,
-					 operands->items[0], own->ttl_ms, err);
+	if (asb_cluster_open_roots(&cluster, context, err) == 0)
+		end = extend(&cluster, operands->items[0], own->ttl_ms, err);
 	if (end != NULL)
 		printf("sandbox \"%s\" stays until %s\n", operands->items[0], end);
 	asb_cluster_close(&cluster);

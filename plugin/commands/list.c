@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* list.c - `list`: the sandboxes there are, once or as they change. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,9 +9,8 @@
 #include "plugin/base/yaml.h"
 #include "plugin/commands/cluster.h"
 #include "plugin/kube/watch.h"
-#include "plugin/sandbox/inventory.h"
-#include "plugin/sandbox/observer.h"
-#include "plugin/sandbox/resources.h"
+#include "plugin/sandbox/claim_object.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/term/table.h"
 
 struct values {
@@ -23,9 +23,10 @@ enum format { COLUMNS, WIDE, JSON, YAML, NAME };
 struct list {
 	struct asb_cluster cluster;
 	enum format format;
-	bool everywhere;
+	bool everywhere, watching;
 	struct asb_table table;
-	bool documents; /* a YAML document was written before */
+	bool documents;	  /* a YAML document was written before */
+	cJSON *sandboxes; /* List: what claims are for; NULL: not asked for */
 };
 
 static const struct asb_command_option options[] = {
@@ -82,37 +83,75 @@ static int64_t server_now_ms(const struct list *list)
 	       asb_http_clock_offset_ms(list->cluster.http);
 }
 
-static const char *age_of(const cJSON *sandbox, int64_t now, char out[ASB_AGE_SIZE])
+static const char *age_of(const cJSON *root, int64_t now, char out[ASB_AGE_SIZE])
 {
-	int64_t made = asb_time_parse(asb_json_string(sandbox, "metadata/creationTimestamp"));
+	int64_t made = asb_time_parse(asb_json_string(root, "metadata/creationTimestamp"));
 
 	return made < 0 ? "<unknown>" : asb_age_format(now - made, out);
 }
 
-static const char *end_of(const cJSON *sandbox, int64_t now, char out[ASB_AGE_SIZE])
+static const char *end_of(const cJSON *root, int64_t now, char out[ASB_AGE_SIZE])
 {
-	int64_t end = asb_time_parse(asb_json_string(sandbox, "spec/shutdownTime"));
+	int64_t end = asb_root_end_ms(root);
 
 	if (end < 0)
 		return "never";
 	return end <= now ? "now" : asb_age_format(end - now, out);
 }
 
-static void add_row(struct list *list, const cJSON *sandbox)
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* All in one question, for the rows of a list. */
+static void read_sandboxes(struct list *list)
+{
+	const struct asb_inventory_scope all = {
+		.namespace_ = list->everywhere ? NULL : list->cluster.namespace_, .foreign = true};
+	ASB_TEXT path = asb_inventory_path(&list->cluster.api->sandboxes, &all);
+	struct asb_error ignored = ASB_ERROR_INIT;
+
+	cJSON_Delete(list->sandboxes);
+	list->sandboxes = asb_inventory_list(list->cluster.http, path, &ignored);
+	if (list->sandboxes == NULL)
+		list->sandboxes = asb_json_literal("{}");
+}
+
+/* The Sandbox that a claim has got; NULL: none yet, or not to be seen. */
+static const cJSON *claimed(struct list *list, const cJSON *claim)
+{
+	const char *name = asb_claim_sandbox(claim);
+	const char *namespace_ = asb_json_string(claim, "metadata/namespace");
+	const cJSON *item;
+
+	if (list->sandboxes == NULL || list->watching)
+		read_sandboxes(list);
+	cJSON_ArrayForEach(item, asb_json_member(list->sandboxes, "items"))
+	{
+		if (same(asb_json_string(item, "metadata/name"), name) &&
+		    same(asb_json_string(item, "metadata/namespace"), namespace_))
+			return item;
+	}
+	return NULL;
+}
+
+static void add_row(struct list *list, const cJSON *root)
 {
 	int64_t now = server_now_ms(list);
-	const cJSON *pod = asb_json_at(sandbox, "spec/podTemplate/spec");
-	const cJSON *ready = asb_json_find(sandbox, "status/conditions", "type", "Ready");
+	const cJSON *sandbox = asb_root_kind(root) == ASB_ROOT_CLAIM ? claimed(list, root) : root;
+	const cJSON *pod = asb_root_pod_spec(root, sandbox);
+	const cJSON *ready = asb_json_find(root, "status/conditions", "type", "Ready");
 	char age[ASB_AGE_SIZE], end[ASB_AGE_SIZE];
 	const char *const cells[] = {
-		asb_json_string(sandbox, "metadata/namespace"),
-		asb_json_string(sandbox, "metadata/name"),
-		asb_inventory_status(sandbox),
-		age_of(sandbox, now, age),
-		end_of(sandbox, now, end),
-		asb_inventory_image(sandbox),
-		asb_observer_pod_name(sandbox),
-		asb_json_string(sandbox, "status/nodeName"),
+		asb_json_string(root, "metadata/namespace"),
+		asb_json_string(root, "metadata/name"),
+		asb_root_status(root, sandbox),
+		age_of(root, now, age),
+		end_of(root, now, end),
+		asb_root_image(root, sandbox),
+		asb_root_pod(root, sandbox),
+		asb_root_node(root, sandbox),
 		asb_json_string(pod, "runtimeClassName"),
 		asb_json_string(pod, "serviceAccountName"),
 		asb_json_string(ready, "reason"),
@@ -138,11 +177,15 @@ static void print_json(const cJSON *object)
 	puts(text);
 }
 
-static void print_name(const cJSON *sandbox)
+/* As kubectl: noun, group unless it is the core's, name. */
+static void print_name(const struct list *list, const cJSON *root)
 {
-	const char *name = asb_json_string(sandbox, "metadata/name");
+	enum asb_root_kind kind = asb_root_kind(root);
+	const char *group = asb_root_resource(list->cluster.api, kind)->group;
+	const char *name = asb_json_string(root, "metadata/name");
 
-	printf("sandbox.%s/%s\n", asb_sandboxes.group, name == NULL ? "" : name);
+	printf("%s%s%s/%s\n", asb_root_noun(kind), group[0] == '\0' ? "" : ".", group,
+	       name == NULL ? "" : name);
 }
 
 /* As kubectl: who wrote which field is left out. */
@@ -163,7 +206,7 @@ static cJSON *without_managed_fields(const cJSON *object)
 	return copy;
 }
 
-/* A Sandbox, or the list of them. */
+/* A root, or the list of them. */
 static void show_object(struct list *list, const cJSON *object)
 {
 	ASB_JSON shown = without_managed_fields(object);
@@ -174,19 +217,19 @@ static void show_object(struct list *list, const cJSON *object)
 		print_yaml(list, shown);
 }
 
-static void show_one(struct list *list, const cJSON *sandbox)
+static void show_one(struct list *list, const cJSON *root)
 {
 	switch (list->format) {
 	case COLUMNS:
 	case WIDE:
-		add_row(list, sandbox);
+		add_row(list, root);
 		return;
 	case JSON:
 	case YAML:
-		show_object(list, sandbox);
+		show_object(list, root);
 		return;
 	case NAME:
-		print_name(sandbox);
+		print_name(list, root);
 		return;
 	}
 }
@@ -220,17 +263,54 @@ static void show_list(struct list *list, const cJSON *all)
 
 /* --- as they change --- */
 
-static void on_change(void *context, enum asb_watch_event event, const cJSON *sandbox)
+static void on_change(void *context, enum asb_watch_event event, const cJSON *object)
 {
 	(void)event; /* a deleted one shows in its state, as with kubectl */
-	show_one(context, sandbox);
+	if (asb_root_kind(object) == ASB_ROOT_POD && !asb_root_is_plain_pod(object))
+		return;
+	/* what a claim has got shows as the claim */
+	if (asb_root_owner(object, "SandboxClaim") == NULL)
+		show_one(context, object);
 }
 
-static int follow(struct list *list, const char *path, const char *version, struct asb_error *err)
+static int start_watches(struct list *list, const struct asb_inventory_scope *scope,
+			 char *const *versions, struct asb_watch **watches, struct asb_error *err)
 {
-	struct asb_watch *watch =
-		asb_watch_start(list->cluster.http, path, NULL, version, on_change, list, err);
-	int rc = watch == NULL ? -1 : 0;
+	for (int kind = 0; kind < ASB_ROOT_KINDS; kind++) {
+		ASB_TEXT path = asb_roots_path(list->cluster.api, (enum asb_root_kind)kind, scope);
+
+		if (versions[kind] == NULL) /* it can't be listed */
+			continue;
+		watches[kind] = asb_watch_start(list->cluster.http, path, NULL, versions[kind],
+						on_change, list, err);
+		if (watches[kind] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static int step_watches(const struct list *list, struct asb_watch **watches, struct asb_error *err)
+{
+	int timeout = -1;
+	int rc;
+
+	for (int kind = 0; kind < ASB_ROOT_KINDS; kind++) {
+		if (watches[kind] != NULL)
+			timeout = asb_nearer_timeout(timeout, asb_watch_timeout(watches[kind]));
+	}
+	rc = asb_http_poll(list->cluster.http, NULL, 0, timeout, err);
+	for (int kind = 0; kind < ASB_ROOT_KINDS && rc == 0; kind++) {
+		if (watches[kind] != NULL)
+			rc = asb_watch_step(watches[kind], err);
+	}
+	return rc;
+}
+
+static int follow(struct list *list, const struct asb_inventory_scope *scope, char *const *versions,
+		  struct asb_error *err)
+{
+	struct asb_watch *watches[ASB_ROOT_KINDS] = {NULL};
+	int rc = start_watches(list, scope, versions, watches, err);
 
 	while (rc == 0) {
 		if (list->format == COLUMNS || list->format == WIDE)
@@ -238,12 +318,23 @@ static int follow(struct list *list, const char *path, const char *version, stru
 		/* whoever reads has gone */
 		if (fflush(stdout) != 0)
 			break;
-		rc = asb_http_poll(list->cluster.http, NULL, 0, asb_watch_timeout(watch), err);
-		if (rc == 0)
-			rc = asb_watch_step(watch, err);
+		rc = step_watches(list, watches, err);
 	}
-	asb_watch_free(watch);
+	for (int kind = 0; kind < ASB_ROOT_KINDS; kind++)
+		asb_watch_free(watches[kind]);
 	return rc;
+}
+
+static int watch(struct list *list, const struct asb_inventory_scope *scope, const cJSON *all,
+		 char *const *versions, struct asb_error *err)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, asb_json_member(all, "items"))
+	{
+		show_one(list, item);
+	}
+	return follow(list, scope, versions, err);
 }
 
 static int show(struct list *list, const struct values *values, struct asb_error *err)
@@ -253,28 +344,24 @@ static int show(struct list *list, const struct values *values, struct asb_error
 		.selector = values->selector,
 		.foreign = values->foreign,
 	};
-	ASB_TEXT path = asb_inventory_path(&list->cluster.api->sandboxes, &scope);
-	ASB_JSON all = asb_inventory_list(list->cluster.http, path, err);
-	const cJSON *item;
+	char *versions[ASB_ROOT_KINDS] = {NULL};
+	ASB_JSON all = asb_roots_list(list->cluster.http, list->cluster.api, &scope, versions, err);
+	int rc = all == NULL ? asb_cluster_explain(&list->cluster, err) : 0;
 
-	if (all == NULL)
-		return -1;
-	if (!values->watch) {
+	if (rc == 0 && values->watch)
+		rc = watch(list, &scope, all, versions, err);
+	else if (rc == 0)
 		show_list(list, all);
-		return 0;
-	}
-	cJSON_ArrayForEach(item, asb_json_member(all, "items"))
-	{
-		show_one(list, item);
-	}
-	return follow(list, path, asb_json_string(all, "metadata/resourceVersion"), err);
+	for (int kind = 0; kind < ASB_ROOT_KINDS; kind++)
+		free(versions[kind]);
+	return rc;
 }
 
 static int run_list(const struct asb_context *context, const void *values,
 		    const struct asb_operands *operands, struct asb_error *err)
 {
 	const struct values *own = values;
-	struct list list = {.everywhere = own->everywhere};
+	struct list list = {.everywhere = own->everywhere, .watching = own->watch};
 	int rc;
 
 	if (operands->count > 0)
@@ -282,10 +369,11 @@ static int run_list(const struct asb_context *context, const void *values,
 	if (parse_format(own->output, &list.format, err) != 0)
 		return -1;
 	start_table(&list);
-	rc = asb_cluster_open(&list.cluster, context, err);
+	rc = asb_cluster_open_roots(&list.cluster, context, err);
 	if (rc == 0)
 		rc = show(&list, own, err);
 	asb_cluster_close(&list.cluster);
+	cJSON_Delete(list.sandboxes);
 	asb_table_release(&list.table);
 	return rc;
 }
@@ -296,7 +384,8 @@ const struct asb_command asb_command_list = {
 	.usage = "list [-A] [-l SELECTOR] [--all] [-w] [-o wide|json|yaml|name]",
 	.description =
 		"Shows the sandboxes that this plugin has made in the namespace, whoever called "
-		"it: those of runs under way, and those that stay until their end.\n"
+		"it: those of runs under way, and those that stay until their end. One from a warm "
+		"pool is listed once, as the claim under whose name it was made.\n"
 		"ENDS says in what time the cluster deletes the sandbox. That of a run under way "
 		"is its lease, which is renewed again and again; of others \"extend\" moves it.",
 	.examples = "list\n"

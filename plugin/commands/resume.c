@@ -4,6 +4,7 @@
 #include "plugin/sandbox/inventory.h"
 #include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/operate.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/served.h"
 
 struct values {
@@ -25,13 +26,19 @@ static int resume(struct asb_run *run, const struct values *values, struct asb_e
 	const struct asb_sandbox_hooks hooks = asb_run_hooks(run);
 	const struct asb_sandbox_options *plan = &run->plan.sandbox;
 	const struct asb_api *api = asb_served(run->http, err);
+	ASB_JSON root = NULL;
 	ASB_JSON sandbox = NULL;
+	const char *own = NULL;
 
 	if (api != NULL)
-		sandbox = asb_operate_resume(run->http, api, plan->namespace_, plan->name, err);
+		root = asb_roots_get(run->http, api, plan->namespace_, plan->name, err);
+	if (root != NULL)
+		own = asb_root_sandbox(root, err);
+	if (own != NULL)
+		sandbox = asb_operate_resume(run->http, api, plan->namespace_, own, err);
 	if (sandbox == NULL)
 		return -1;
-	if (!values->wait || !asb_inventory_is_ours(sandbox)) {
+	if (!values->wait || !asb_inventory_is_ours(root)) {
 		printf("sandbox \"%s\" is being resumed\n", plan->name);
 		return 0;
 	}

@@ -4,6 +4,7 @@
 
 #include "plugin/commands/cluster.h"
 #include "plugin/sandbox/operate.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/term/progress.h"
 
 struct values {
@@ -24,13 +25,16 @@ static const struct values defaults = {.wait = true, .timeout_ms = 2 * 60 * 1000
 static int suspend(const struct asb_context *context, const struct values *values,
 		   const struct asb_cluster *cluster, const char *name, struct asb_error *err)
 {
-	ASB_JSON sandbox =
-		asb_operate_suspend(cluster->http, cluster->api, cluster->namespace_, name, err);
+	ASB_JSON root = asb_roots_get(cluster->http, cluster->api, cluster->namespace_, name, err);
+	const char *own = root == NULL ? NULL : asb_root_sandbox(root, err);
+	ASB_JSON sandbox = own == NULL ? NULL
+				       : asb_operate_suspend(cluster->http, cluster->api,
+							     cluster->namespace_, own, err);
 	struct asb_progress progress;
 	int rc;
 
 	if (sandbox == NULL)
-		return -1;
+		return asb_cluster_explain(cluster, err);
 	if (!values->wait) {
 		printf("sandbox \"%s\" is being suspended\n", name);
 		return 0;
@@ -55,7 +59,7 @@ static int run_suspend(const struct asb_context *context, const void *values,
 		return asb_fail_usage(err, "suspend takes the name of one sandbox");
 	if (asb_cluster_check_name("sandbox", operands->items[0], err) != 0)
 		return -1;
-	rc = asb_cluster_open(&cluster, context, err);
+	rc = asb_cluster_open_roots(&cluster, context, err);
 	if (rc == 0)
 		rc = suspend(context, values, &cluster, operands->items[0], err);
 	asb_cluster_close(&cluster);

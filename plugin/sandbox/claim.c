@@ -37,6 +37,7 @@ void asb_claim_release(struct asb_claim *claim, struct asb_http *http)
 	asb_source_release(&claim->source);
 	cJSON_Delete(claim->newest);
 	free(claim->template_name);
+	free(claim->pool);
 	memset(claim, 0, sizeof(*claim));
 }
 
@@ -125,12 +126,12 @@ static void on_claim(void *context, enum asb_watch_event event, const cJSON *obj
 		asb_out_of_memory();
 }
 
-static int follow(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err)
+int asb_claim_follow(struct asb_sandbox *sandbox, cJSON *made, struct asb_error *err)
 {
 	const struct asb_source_target target = {
 		.resource = &sandbox->api->claims,
 		.namespace_ = sandbox->options.namespace_,
-		.name = sandbox->name,
+		.name = asb_json_string(made, "metadata/name"),
 		.resource_version = asb_json_string(made, "metadata/resourceVersion"),
 		.may_watch = asb_rights_allow(&sandbox->rights, ASB_RIGHT_CLAIM_WATCH),
 		.may_read = asb_rights_allow(&sandbox->rights, ASB_RIGHT_CLAIM_GET),
@@ -230,6 +231,16 @@ static int check_shim(const struct asb_sandbox *sandbox, struct asb_error *err)
 			sandbox->options.namespace_);
 }
 
+/* Nobody else moves the end of a claim that is ours: it need not be followed any more. */
+static int check_claimed(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	asb_source_release(&sandbox->claim.source);
+	if (judge_launch(sandbox, err) < 0 || check_shim(sandbox, err) < 0)
+		return -1;
+	tell_namespace(sandbox);
+	return 0;
+}
+
 static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
@@ -239,12 +250,10 @@ static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 	sandbox->found = asb_api_result(&claim->object, err);
 	sandbox->found_pod = asb_api_result(&claim->pod, &ignored);
 	stop_binding(claim, sandbox->http);
-	asb_source_release(&claim->source);
 	if (sandbox->found == NULL)
 		return asb_wrap(err, "reading the claimed sandbox");
-	if (judge_launch(sandbox, err) < 0 || check_shim(sandbox, err) < 0)
+	if ((sandbox->kind->shared ? asb_sandbox_check_opened : check_claimed)(sandbox, err) < 0)
 		return -1;
-	tell_namespace(sandbox);
 	found = sandbox->found;
 	sandbox->found = NULL;
 	return asb_observer_start(&sandbox->observer, sandbox->http, &sandbox->rights, found,
@@ -260,23 +269,31 @@ static int step_claim(struct asb_sandbox *sandbox, struct asb_error *err)
 		return asb_wrap(err, "following the claim");
 	if (claim->gone)
 		return asb_fail(err, "sandboxclaim \"%s\" was deleted by somebody", sandbox->name);
+	if (sandbox->observer.uid != NULL)
+		return 0;
 	if (asb_claim_sandbox(claim->newest) != NULL)
 		return start_binding(sandbox, asb_claim_sandbox(claim->newest), err);
 	asb_claim_diagnose(claim->newest, sandbox->options.pool, &found);
 	return asb_sandbox_weigh(sandbox, &found, err);
 }
 
-static int step(struct asb_sandbox *sandbox, struct asb_error *err)
+int asb_claim_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
-	cJSON *made = NULL;
-	int rc = asb_sandbox_step_root(sandbox, &made, err);
 
-	if (rc < 0 || (rc == 1 && follow(sandbox, made, err) < 0))
-		return -1;
 	if (claim->binding)
 		return claim->object.done && claim->pod.done ? finish_binding(sandbox, err) : 0;
 	return asb_source_active(&claim->source) ? step_claim(sandbox, err) : 0;
+}
+
+static int step(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	cJSON *made = NULL;
+	int rc = asb_sandbox_step_root(sandbox, &made, err);
+
+	if (rc < 0 || (rc == 1 && asb_claim_follow(sandbox, made, err) < 0))
+		return -1;
+	return asb_claim_step(sandbox, err);
 }
 
 static int delete (struct asb_sandbox *sandbox, bool force, struct asb_error *err)

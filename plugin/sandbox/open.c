@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plugin/base/buffer.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
 
@@ -72,56 +73,147 @@ static int check_pod(const struct asb_sandbox *sandbox, struct asb_error *err)
 	return asb_sandbox_check_shim(sandbox, spec, err);
 }
 
-/* The question was asked in v1beta1, before it was known that the cluster is older. */
-static cJSON *read_object(const struct asb_sandbox *sandbox, struct asb_error *err)
+/* The questions were asked in v1beta1, before it was known that the cluster is older. NULL: err. */
+static cJSON *read_object(const struct asb_sandbox *sandbox, const struct asb_resource *resource,
+			  const char *name, struct asb_error *err)
 {
-	ASB_TEXT path = asb_api_path(&sandbox->api->sandboxes, sandbox->options.namespace_,
-				     sandbox->name, NULL);
+	ASB_TEXT path = asb_api_path(resource, sandbox->options.namespace_, name, NULL);
 
 	return asb_api_get(sandbox->http, path, err);
 }
 
-static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *object,
-		 const struct asb_http_request *pod, struct asb_error *err)
+static cJSON *take(const struct asb_sandbox *sandbox, const struct asb_http_request *request,
+		   const struct asb_resource *resource, struct asb_error *err)
 {
-	struct asb_error ignored = ASB_ERROR_INIT;
-	ASB_JSON its = NULL;
+	return sandbox->api == &asb_api_v1beta1
+		       ? asb_api_result(request, err)
+		       : read_object(sandbox, resource, sandbox->name, err);
+}
 
-	sandbox->found = sandbox->api == &asb_api_v1beta1 ? asb_api_result(object, err)
-							  : read_object(sandbox, err);
-	if (sandbox->found == NULL && err->http == 404)
-		return asb_hint(err,
-				"kubectl agentsandbox -n %s list shows the sandboxes there are",
-				sandbox->options.namespace_);
-	if (sandbox->found == NULL)
-		return -1;
-	/* A pod of another name, or none, is found by the observer. */
-	its = asb_api_result(pod, &ignored);
-	if (asb_observer_is_owned(its, asb_json_string(sandbox->found, "metadata/uid"))) {
-		sandbox->found_pod = its;
-		its = NULL;
+int asb_sandbox_check_opened(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	const char *pool = asb_root_owner(sandbox->found, "SandboxWarmPool");
+
+	if (pool != NULL) {
+		asb_fail(err, "sandbox \"%s\" waits in warm pool \"%s\" for who claims it",
+			 sandbox->name, pool);
+		return asb_hint(err, "kubectl agentsandbox -n %s run --pool %s ...",
+				sandbox->options.namespace_, pool);
 	}
 	return check_state(sandbox, err) < 0 ? -1 : check_pod(sandbox, err);
 }
 
+/* What is found under a name: a claim, a Sandbox or a plain pod. */
+enum { CLAIM, OBJECT, POD, ANSWERS };
+
+static int check_plain_pod(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	sandbox->kind = &asb_kind_opened_pod;
+	sandbox->rights.items[ASB_RIGHT_SANDBOX_GET].optional = true;
+	if (asb_json_string(sandbox->found_pod, "metadata/deletionTimestamp") != NULL)
+		return asb_fail(err, "sandbox \"%s\" is being deleted", sandbox->name);
+	return check_pod(sandbox, err);
+}
+
+/* A Sandbox whose claim may not be seen is taken as it is. */
+static int check_sandbox(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	const char *owner = asb_root_owner(sandbox->found, "SandboxClaim");
+	struct asb_error ignored = ASB_ERROR_INIT;
+	cJSON *claim =
+		owner == NULL ? NULL : read_object(sandbox, &sandbox->api->claims, owner, &ignored);
+
+	if (claim == NULL)
+		return asb_sandbox_check_opened(sandbox, err);
+	asb_claim_open(sandbox, claim);
+	return 0;
+}
+
+/* Takes over what is chosen of the answers, and drops the others. */
+static int choose(struct asb_sandbox *sandbox, cJSON *answers[ANSWERS], struct asb_error *err)
+{
+	const cJSON *chosen = NULL;
+	int rc = asb_root_choose(answers[CLAIM], answers[OBJECT], answers[POD], &chosen, err);
+
+	if (rc <= 0)
+		return rc;
+	if (chosen == answers[CLAIM]) {
+		asb_claim_open(sandbox, answers[CLAIM]);
+		answers[CLAIM] = NULL;
+		return 1;
+	}
+	/* A Sandbox's pod of another name, or none, is found by the observer. */
+	if (chosen == answers[POD] ||
+	    asb_observer_is_owned(answers[POD],
+				  asb_json_string(answers[OBJECT], "metadata/uid"))) {
+		sandbox->found_pod = answers[POD];
+		answers[POD] = NULL;
+	}
+	if (chosen != answers[OBJECT])
+		return check_plain_pod(sandbox, err) < 0 ? -1 : 1;
+	sandbox->found = answers[OBJECT];
+	answers[OBJECT] = NULL;
+	return check_sandbox(sandbox, err) < 0 ? -1 : 1;
+}
+
+static int judge(struct asb_sandbox *sandbox, const struct asb_http_request *requests[ANSWERS],
+		 struct asb_error *err)
+{
+	const struct asb_api *api = sandbox->api;
+	struct asb_error unread = ASB_ERROR_INIT, ignored = ASB_ERROR_INIT;
+	cJSON *answers[ANSWERS] = {
+		[CLAIM] = take(sandbox, requests[CLAIM], &api->claims, &ignored),
+		[OBJECT] = take(sandbox, requests[OBJECT], &api->sandboxes, &unread),
+		[POD] = asb_api_result(requests[POD], &ignored),
+	};
+	int rc = choose(sandbox, answers, err);
+
+	for (int i = 0; i < ANSWERS; i++)
+		cJSON_Delete(answers[i]);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	*err = unread;
+	if (err->http != 404)
+		return -1;
+	return asb_hint(err, "kubectl agentsandbox -n %s list shows the sandboxes there are",
+			sandbox->options.namespace_);
+}
+
+/* What is missing altogether says more than that an object is: agent-sandbox, then rights. */
+static int decide(struct asb_sandbox *sandbox, const struct asb_http_request *group,
+		  const struct asb_http_request *answers[ANSWERS], struct asb_error *err)
+{
+	struct asb_error absent = ASB_ERROR_INIT, denied = ASB_ERROR_INIT;
+	bool served = asb_sandbox_judge_group(sandbox, group, &absent) == 0;
+	int rc = judge(sandbox, answers, err);
+
+	if (!served && sandbox->kind != &asb_kind_opened_pod)
+		*err = absent;
+	else if (asb_rights_require(&sandbox->rights, &denied) < 0)
+		*err = denied;
+	else
+		return rc;
+	return -1;
+}
+
 static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 {
+	const struct asb_api *api = &asb_api_v1beta1;
 	const char *namespace_ = sandbox->options.namespace_;
-	ASB_TEXT object_path =
-		asb_api_path(&asb_api_v1beta1.sandboxes, namespace_, sandbox->name, NULL);
+	ASB_TEXT claim_path = asb_api_path(&api->claims, namespace_, sandbox->name, NULL);
+	ASB_TEXT object_path = asb_api_path(&api->sandboxes, namespace_, sandbox->name, NULL);
 	ASB_TEXT pod_path = asb_api_path(&asb_pods, namespace_, sandbox->name, NULL);
-	const char *const paths[] = {"/apis/" ASB_SANDBOX_GROUP, object_path, pod_path};
-	struct asb_http_request group = {0}, object = {0}, pod = {0};
-	struct asb_http_request *const requests[] = {&group, &object, &pod};
+	const char *const paths[] = {claim_path, object_path, pod_path, "/apis/" ASB_SANDBOX_GROUP};
+	struct asb_http_request claim = {0}, object = {0}, pod = {0}, group = {0};
+	struct asb_http_request *const requests[] = {&claim, &object, &pod, &group};
+	const struct asb_http_request *answers[] = {&claim, &object, &pod};
 	int result = -1;
 
 	if (object_path == NULL)
 		return asb_fail_usage(err, "\"%s\" can't be the name of a sandbox", sandbox->name);
-	if (asb_sandbox_ask(sandbox, requests, paths, 3, err) == 0 &&
-	    asb_sandbox_judge_group(sandbox, &group, err) == 0 &&
-	    asb_rights_require(&sandbox->rights, err) == 0)
-		result = judge(sandbox, &object, &pod, err);
-	asb_sandbox_drop_questions(sandbox, requests, 3);
+	if (asb_sandbox_ask(sandbox, requests, paths, 4, err) == 0)
+		result = decide(sandbox, &group, answers, err);
+	asb_sandbox_drop_questions(sandbox, requests, 4);
 	return result;
 }
 
@@ -147,10 +239,11 @@ static int step(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
-static int delete (struct asb_sandbox *sandbox, bool force, struct asb_error *err)
+int asb_sandbox_leave(struct asb_sandbox *sandbox, bool force, struct asb_error *err)
 {
 	(void)force;
 	(void)err;
+	asb_claim_release(&sandbox->claim, sandbox->http);
 	asb_sandbox_let_go(sandbox);
 	return 0;
 }
@@ -164,5 +257,5 @@ const struct asb_kind asb_kind_opened = {
 	.prepare = prepare,
 	.create = create,
 	.step = step,
-	.delete = delete,
+	.delete = asb_sandbox_leave,
 };

@@ -10,89 +10,11 @@
 #include "plugin/sandbox/lease.h"
 #include "plugin/sandbox/object.h"
 #include "plugin/sandbox/resources.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/source.h"
 
 #define AT_ONCE 32u /* requests side by side */
-#define REQUEST_TIMEOUT_MS 30000
 #define READ_INTERVAL_MS 500
-
-/* --- finding --- */
-
-static int take_found(const struct asb_http_request *request, const char *name, cJSON *found,
-		      cJSON *missing, struct asb_error *err)
-{
-	cJSON *object;
-
-	if (request->status == 404) {
-		cJSON_AddItemToArray(missing, cJSON_CreateString(name));
-		return 0;
-	}
-	object = asb_api_result(request, err);
-	if (object == NULL)
-		return asb_wrap(err, "sandbox \"%s\"", name);
-	cJSON_AddItemToArray(found, object);
-	return 0;
-}
-
-static int find_some(struct asb_http *http, char *const *paths, const char *const *names, size_t n,
-		     cJSON *found, cJSON *missing, struct asb_error *err)
-{
-	struct asb_http_request requests[AT_ONCE], *pointers[AT_ONCE];
-	int rc;
-
-	for (size_t i = 0; i < n; i++) {
-		asb_http_request_init(&requests[i], "GET", paths[i]);
-		requests[i].timeout_ms = REQUEST_TIMEOUT_MS;
-		pointers[i] = &requests[i];
-	}
-	rc = asb_api_run(http, pointers, (unsigned)n, err);
-	for (size_t i = 0; i < n; i++) {
-		if (rc == 0)
-			rc = take_found(&requests[i], names[i], found, missing, err);
-		asb_http_request_release(&requests[i]);
-	}
-	return rc;
-}
-
-cJSON *asb_operate_find(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-			const char *const *names, size_t n, cJSON *missing, struct asb_error *err)
-{
-	cJSON *found = asb_json_literal("[]");
-	char **paths = asb_calloc(n, sizeof(*paths));
-	int rc = 0;
-
-	for (size_t i = 0; i < n; i++)
-		paths[i] = asb_api_path(&api->sandboxes, namespace_, names[i], NULL);
-	for (size_t i = 0; i < n && rc == 0; i += AT_ONCE) {
-		size_t some = n - i < AT_ONCE ? n - i : AT_ONCE;
-
-		rc = find_some(http, paths + i, names + i, some, found, missing, err);
-	}
-	for (size_t i = 0; i < n; i++)
-		free(paths[i]);
-	free(paths);
-	if (rc == 0)
-		return found;
-	cJSON_Delete(found);
-	return NULL;
-}
-
-int asb_operate_fail_missing(const cJSON *missing, struct asb_error *err)
-{
-	struct asb_buffer names = ASB_BUFFER_INIT;
-	const cJSON *name;
-
-	cJSON_ArrayForEach(name, missing)
-	{
-		asb_buffer_addf(&names, "%s\"%s\"", names.length > 0 ? ", " : "",
-				name->valuestring);
-	}
-	asb_fail(err, "Error from server (NotFound): sandboxes.%s %s not found",
-		 asb_sandboxes.group, names.data);
-	err->http = 404;
-	asb_buffer_release(&names);
-	return -1;
-}
 
 /* --- deleting --- */
 
@@ -181,15 +103,22 @@ cJSON *asb_operate_resume(struct asb_http *http, const struct asb_api *api, cons
 		err);
 }
 
-char *asb_operate_extend(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-			 const char *name, int64_t ttl_ms, struct asb_error *err)
+char *asb_operate_extend(struct asb_http *http, const struct asb_api *api, const cJSON *root,
+			 int64_t ttl_ms, struct asb_error *err)
 {
-	char *end = asb_lease_shutdown_time(ttl_ms, asb_http_clock_offset_ms(http));
-	cJSON *spec = asb_json_literal("{}");
+	const char *end_path = asb_root_end_path(root, err);
+	const struct asb_resource *resource = asb_root_resource(api, asb_root_kind(root));
+	ASB_TEXT path = asb_api_path(resource, asb_json_string(root, "metadata/namespace"),
+				     asb_json_string(root, "metadata/name"), NULL);
+	ASB_JSON patch = asb_json_literal("{}");
 	ASB_JSON changed = NULL;
+	char *end;
 
-	asb_json_set_string(spec, "shutdownTime", end);
-	changed = change(http, api, namespace_, name, spec, err);
+	if (end_path == NULL)
+		return NULL;
+	end = asb_lease_shutdown_time(ttl_ms, asb_http_clock_offset_ms(http));
+	asb_json_set_string(patch, end_path, end);
+	changed = asb_api_merge_patch(http, path, patch, err);
 	if (changed != NULL)
 		return end;
 	free(end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * operate.h - what is done once to Sandboxes that are there: found by name, deleted, suspended,
- * resumed, given more time.
+ * operate.h - what is done once to sandboxes that are there (roots.h finds them): deleted,
+ * suspended, resumed, given more time.
  *
  * Objects are named by the tree that the API server gave: its metadata say namespace, name and UID.
  * `api` is what the cluster serves (served.h).
@@ -10,18 +10,6 @@
 #define ASB_OPERATE_H
 
 #include "plugin/sandbox/resources.h"
-
-/*
- * The Sandboxes of those names, asked for side by side: an array in their order, owned by the
- * caller. NULL: err. Names that there are none of are left out, and appended to the array `missing`
- * as strings.
- */
-cJSON *asb_operate_find(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-			const char *const *names, size_t n, cJSON *missing, struct asb_error *err);
-
-/* kubectl's words for such names: "Error from server (NotFound): sandboxes... "x" not found".
- * Returns -1. */
-int asb_operate_fail_missing(const cJSON *missing, struct asb_error *err);
 
 /*
  * Deletes the objects of an array, in the background and only while their UID is the one given
@@ -45,10 +33,9 @@ cJSON *asb_operate_resume(struct asb_http *http, const struct asb_api *api, cons
 int asb_operate_await_suspended(struct asb_http *http, const cJSON *sandbox, int64_t timeout_ms,
 				struct asb_error *err);
 
-/* spec.shutdownTime: ttl_ms from now by the clock of the server that has
- * answered before, also when that is earlier than it was.
- * Returns it (heap), NULL: err. */
-char *asb_operate_extend(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-			 const char *name, int64_t ttl_ms, struct asb_error *err);
+/* The end of a root (roots.h): ttl_ms from now by the clock of the server that has answered before,
+ * also when that is earlier than it was. Returns it (heap), NULL: err. */
+char *asb_operate_extend(struct asb_http *http, const struct asb_api *api, const cJSON *root,
+			 int64_t ttl_ms, struct asb_error *err);
 
 #endif

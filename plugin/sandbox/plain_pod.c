@@ -55,6 +55,36 @@ static int step(struct asb_sandbox *sandbox, struct asb_error *err)
 	return asb_sandbox_step_made(sandbox, begin, err);
 }
 
+/* --- one that is there --- */
+
+static int open_pod(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	cJSON *pod = sandbox->found_pod;
+
+	sandbox->found_pod = NULL;
+	if (asb_observer_start_pod(&sandbox->observer, sandbox->http, &sandbox->rights, pod, err) <
+	    0)
+		return -1;
+	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_SCHEDULING);
+	return asb_sandbox_step(sandbox, err);
+}
+
+static int step_opened(struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	(void)sandbox;
+	(void)err;
+	return 0;
+}
+
+const struct asb_kind asb_kind_opened_pod = {
+	.noun = "pod",
+	.renew = ASB_RIGHTS,
+	.purpose = ASB_PURPOSE_OPEN,
+	.create = open_pod,
+	.step = step_opened,
+	.delete = asb_sandbox_leave,
+};
+
 const struct asb_kind asb_kind_pod = {
 	.noun = "pod",
 	.renew = ASB_RIGHTS,

@@ -27,11 +27,11 @@ static const struct right {
 	[ASB_RIGHT_CLAIM_DELETE] =
 		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "delete", {NO, NO, MUST, NO}},
 	[ASB_RIGHT_CLAIM_WATCH] =
-		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "watch", {NO, NO, MUST, NO}},
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "watch", {NO, MAY, MUST, NO}},
 	[ASB_RIGHT_CLAIM_GET] =
-		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "get", {NO, NO, MAY, NO}},
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "get", {NO, MAY, MAY, NO}},
 	[ASB_RIGHT_CLAIM_PATCH] =
-		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "patch", {NO, NO, MAY, NO}},
+		{ASB_EXTENSIONS_GROUP, "sandboxclaims", NULL, "patch", {NO, MAY, MAY, NO}},
 	[ASB_RIGHT_POD_CREATE] = {"", "pods", NULL, "create", {NO, NO, NO, MUST}},
 	[ASB_RIGHT_POD_DELETE] = {"", "pods", NULL, "delete", {NO, NO, NO, MUST}},
 	[ASB_RIGHT_POD_GET] = {"", "pods", NULL, "get", {MUST, MUST, MUST, MUST}},

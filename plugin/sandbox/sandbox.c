@@ -121,7 +121,9 @@ static void step_lease(struct asb_sandbox *sandbox)
 	struct asb_error failure = ASB_ERROR_INIT;
 
 	if (sandbox->kind->shared)
-		asb_lease_observe(&sandbox->lease, sandbox->observer.sandbox,
+		asb_lease_observe(&sandbox->lease,
+				  sandbox->claim.newest != NULL ? sandbox->claim.newest
+								: sandbox->observer.sandbox,
 				  asb_http_clock_offset_ms(sandbox->http), asb_lease_clock_ms());
 	if (asb_lease_step(&sandbox->lease, sandbox->http, &failure) == 0 || failure.http == 404)
 		return; /* that it has gone is the observer's to find */

@@ -39,10 +39,13 @@ extern const struct asb_kind asb_kind_made;    /* make.c */
 extern const struct asb_kind asb_kind_opened;  /* open.c */
 extern const struct asb_kind asb_kind_claimed; /* claim.c */
 extern const struct asb_kind asb_kind_pod;     /* plain_pod.c */
+/* What the opened one turns out to be: claim_open.c, plain_pod.c. */
+extern const struct asb_kind asb_kind_opened_claim, asb_kind_opened_pod;
 
 /* What is known of a claim before it has a Sandbox. */
 struct asb_claim {
 	char *template_name; /* of the pool; v1alpha1 only */
+	char *pool;	     /* of a claim that was opened */
 	struct asb_source source;
 	cJSON *newest;
 	bool gone;
@@ -128,8 +131,18 @@ void asb_sandbox_start_lease(struct asb_sandbox *sandbox);
 /* deletion.c: for all kinds that were created. */
 int asb_sandbox_delete_created(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 
-/* claim.c */
+/* claim.c: follows a claim (taken over) until its Sandbox and pod are observed, and on. */
+int asb_claim_follow(struct asb_sandbox *sandbox, cJSON *claim, struct asb_error *err);
+int asb_claim_step(struct asb_sandbox *sandbox, struct asb_error *err);
 void asb_claim_release(struct asb_claim *claim, struct asb_http *http);
+
+/* claim_open.c: makes an opened sandbox one of a claim, which is taken over. */
+void asb_claim_open(struct asb_sandbox *sandbox, cJSON *claim);
+
+/* open.c: whether commands can be run in what was found. */
+int asb_sandbox_check_opened(struct asb_sandbox *sandbox, struct asb_error *err);
+/* Does nothing but let go: it was there before. */
+int asb_sandbox_leave(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 
 /* sandbox.c: takes a verdict; -1 when it is terminal, or has become so by lasting. */
 int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,

@@ -90,26 +90,6 @@ static void on_deleted(void *context, const cJSON *object)
 		 asb_json_string(object, "metadata/name"));
 }
 
-static void found_and_missing(void **state)
-{
-	static const char *const names[] = {"a", "none", "b", "nothing"};
-	struct world world = {0};
-	struct asb_error err = ASB_ERROR_INIT;
-	ASB_JSON missing = asb_json_literal("[]");
-	ASB_JSON found = NULL;
-
-	(void)state;
-	open_world(&world);
-	found = asb_operate_find(world.http, &asb_api_v1beta1, "computer", names, 4, missing, &err);
-	assert_int_equal(cJSON_GetArraySize(found), 2);
-	assert_string_equal(asb_json_string(found, "1/metadata/name"), "b");
-	assert_int_equal(asb_operate_fail_missing(missing, &err), -1);
-	assert_string_equal(err.message, "Error from server (NotFound): sandboxes.agents.x-k8s.io "
-					 "\"none\", \"nothing\" not found");
-	assert_int_equal(err.status, 125);
-	close_world(&world);
-}
-
 /* More than are sent side by side; each with its UID and in the background. */
 static void many_are_deleted(void **state)
 {
@@ -140,6 +120,8 @@ static void many_are_deleted(void **state)
 	close_world(&world);
 }
 
+#define META(name) "\"metadata\":{\"name\":\"" name "\",\"namespace\":\"computer\"}"
+
 static void changes(void **state)
 {
 	struct world world = {0};
@@ -147,7 +129,11 @@ static void changes(void **state)
 	ASB_JSON suspended = NULL;
 	ASB_JSON resumed = NULL;
 	ASB_TEXT end = NULL;
-	ASB_TEXT too_late = NULL;
+	ASB_TEXT again = NULL;
+	ASB_JSON sandbox = asb_json_literal("{" META("a") "}");
+	ASB_JSON none = asb_json_literal("{" META("none") "}");
+	ASB_JSON claim = asb_json_literal("{\"kind\":\"SandboxClaim\"," META("c") "}");
+	ASB_JSON pod = asb_json_literal("{\"kind\":\"Pod\"," META("p") "}");
 
 	(void)state;
 	open_world(&world);
@@ -162,14 +148,18 @@ static void changes(void **state)
 	assert_string_equal(world.log, "PATCH a {\"spec\":{\"replicas\":0}}\n");
 	/* by the server's clock, whatever ours says */
 	world.log[0] = '\0';
-	end = asb_operate_extend(world.http, &asb_api_v1beta1, "computer", "a", 3600 * 1000, &err);
+	end = asb_operate_extend(world.http, &asb_api_v1beta1, sandbox, 3600 * 1000, &err);
 	assert_non_null(end);
 	assert_non_null(strstr(end, "2026-11-23T03:00:0"));
 	assert_non_null(strstr(world.log, end));
-	too_late = asb_operate_extend(world.http, &asb_api_v1beta1, "computer", "none", 3600 * 1000,
-				      &err);
-	assert_null(too_late);
+	assert_null(asb_operate_extend(world.http, &asb_api_v1beta1, none, 3600 * 1000, &err));
 	assert_int_equal(err.http, 404);
+	/* that of a claim stands elsewhere, that of a pod stays */
+	world.log[0] = '\0';
+	again = asb_operate_extend(world.http, &asb_api_v1beta1, claim, 3600 * 1000, &err);
+	assert_non_null(strstr(world.log, "PATCH c {\"spec\":{\"lifecycle\":{\"shutdownTime\":"));
+	assert_null(asb_operate_extend(world.http, &asb_api_v1beta1, pod, 3600 * 1000, &err));
+	assert_non_null(strstr(err.message, "can't be moved"));
 	close_world(&world);
 }
 
@@ -208,7 +198,6 @@ static void waiting_for_suspension(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(found_and_missing),
 		cmocka_unit_test(many_are_deleted),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(waiting_for_suspension),
