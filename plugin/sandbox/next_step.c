@@ -293,35 +293,32 @@ static void edit(struct asb_buffer *out, const struct object *object)
 		expand(out, object, " && " KUBECTL "delete pod {pod}");
 }
 
-static void remake(struct asb_buffer *out, const struct object *object, const char *instead)
+/* From where and as what it is made. */
+static void add_kind(struct asb_buffer *out, const struct object *object, const char *instead)
 {
 	if (object->claim != NULL) {
-		expand(out, object,
-		       KUBECTL "delete sandboxclaim {name} && " PLUGIN
-			       "create {name} --pool {pool}");
-	} else if (is_plain_pod(object)) {
-		expand(out, object,
-		       KUBECTL "delete pod {name} && " PLUGIN "run --sandbox k8s --name {name}");
-		add_options(out, object, instead);
-		asb_buffer_addstr(out, " -- COMMAND");
-	} else if (is_simple(object)) {
-		expand(out, object, PLUGIN "delete {name} && " PLUGIN "create {name}");
-		add_options(out, object, instead);
-	} else {
-		edit(out, object);
+		expand(out, object, " --pool {pool}");
+		return;
 	}
+	if (is_plain_pod(object))
+		asb_buffer_addstr(out, " --sandbox k8s");
+	add_options(out, object, instead);
+}
+
+static void remake(struct asb_buffer *out, const struct object *object, const char *instead)
+{
+	if (object->claim == NULL && !is_plain_pod(object) && !is_simple(object)) {
+		edit(out, object);
+		return;
+	}
+	expand(out, object, PLUGIN "delete {name} && " PLUGIN "create {name}");
+	add_kind(out, object, instead);
 }
 
 static void rename_it(struct asb_buffer *out, const struct object *object)
 {
-	if (object->claim != NULL) {
-		expand(out, object,
-		       KUBECTL "delete sandboxclaim {name} && " PLUGIN
-			       "create NEWNAME --pool {pool}");
-		return;
-	}
 	expand(out, object, PLUGIN "delete {name} && " PLUGIN "create NEWNAME");
-	add_options(out, object, "");
+	add_kind(out, object, "");
 }
 
 static void extend(struct asb_buffer *out, const struct object *object)

@@ -40,6 +40,7 @@ int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_r
 	if (request->status == 404) {
 		asb_fail(err, "agent-sandbox is not installed in this cluster (no API "
 			      "group " ASB_SANDBOX_GROUP ")");
+		err->http = 404;
 		return asb_hint(err, INSTALL_HINT);
 	}
 	if (request->status == 403)

@@ -159,7 +159,7 @@ static void of_a_claim(void **state)
 					 "kubectl agentsandbox -n work pool create 'p q' --size 3");
 	diagnosis.code = "expired";
 	expired = asb_next_step(&none, claim, pool, &diagnosis);
-	assert_string_equal(expired, "kubectl -n work delete sandboxclaim c && kubectl "
+	assert_string_equal(expired, "kubectl agentsandbox -n work delete c && kubectl "
 				     "agentsandbox -n work create c --pool 'p q'");
 }
 
@@ -173,9 +173,7 @@ static void of_a_plain_pod(void **state)
 	ASB_TEXT text = asb_next_step(&findings, NULL, NULL, &diagnosis);
 
 	(void)state;
-	assert_non_null(strstr(text, "kubectl -n work delete pod box && kubectl agentsandbox -n "
-				     "work run --sandbox k8s --name box"));
-	assert_non_null(strstr(text, " -- COMMAND"));
+	assert_non_null(strstr(text, AGAIN " --sandbox k8s"));
 }
 
 /* --- what took the sandbox away --- */
