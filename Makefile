@@ -9,6 +9,7 @@
 
 VERSION := $(shell cat VERSION)
 PREFIX ?= /usr/local
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 V ?= 0
 SAN ?=
@@ -59,7 +60,7 @@ unit_bin := $(unit_src:tests/unit/%.c=$(BUILD)/tests/%)
 fault_bin := $(fault_src:tests/faults/%.c=build/tests/%)
 fuzz_bin := $(fuzz_src:tests/fuzz/%.c=build/fuzz/%)
 
-.PHONY: all help install clean deps need-deps demo test test-unit test-shim test-e2e lint format fuzz bench \
+.PHONY: all help install clean deps need-deps demo test test-unit test-shim test-docs test-e2e lint format fuzz bench man \
 	cluster-up cluster-down test-programs
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -68,12 +69,14 @@ all: $(PLUGIN) $(SHIM) $(BUILD)/kubectl-agent_sandbox
 
 help:
 	@sed -n 's/^# \{0,1\}\(make .*\)/\1/p' Makefile
-	@printf '%s\n' 'make install    into $$DESTDIR$$PREFIX/bin' \
+	@printf '%s\n' 'make install    into $$DESTDIR$$PREFIX/bin and share/man' \
 		'make deps       installs what Debian provides' \
 		'make cluster-up, cluster-down    the real cluster of the tests' \
-		'make test-unit, test-shim, test-e2e    parts of the tests; test-e2e takes FILES=tests/e2e/x.bats' \
+		'make test-unit, test-shim, test-docs, test-e2e    parts of the tests; test-e2e takes FILES=tests/e2e/x.bats' \
 		'make SAN=address,undefined test-unit' \
 		'make dist       the release: static tarballs and the krew manifest, in build/dist' \
+		'make bench      how long until a command has run, against a script of kubectl; PUBLISH=1 writes the tables in docs' \
+		'make man        writes docs/man/kubectl-agentsandbox.1 anew from the help texts' \
 		'make fuzz FUZZ_SECONDS=60    every fuzz target for that long' \
 		'make lint, format, clean'
 
@@ -131,6 +134,9 @@ install: all
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
 	$(Q)$(INSTALL) -m 0755 $(PLUGIN) $(DESTDIR)$(PREFIX)/bin/kubectl-agentsandbox
 	$(Q)ln -sf kubectl-agentsandbox $(DESTDIR)$(PREFIX)/bin/kubectl-agent_sandbox
+	$(Q)$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	$(Q)$(INSTALL) -m 0644 docs/man/*.1 $(DESTDIR)$(MANDIR)/man1
+	$(Q)$(INSTALL) -m 0644 docs/man/*.5 $(DESTDIR)$(MANDIR)/man5
 	@echo "installed: $(DESTDIR)$(PREFIX)/bin/kubectl-agentsandbox (try: kubectl agentsandbox help)"
 
 clean:
@@ -140,7 +146,7 @@ clean:
 
 DEB_BUILD := build-essential pkg-config musl-tools libcurl4-openssl-dev libwebsockets-dev libssl-dev libcap-dev \
 	libcjson-dev libyaml-dev uuid-dev libxxhash-dev
-DEB_TEST := libcmocka-dev bats valgrind jq curl ca-certificates procps iproute2 util-linux openssl tmux xxd
+DEB_TEST := libcmocka-dev bats valgrind jq curl ca-certificates procps iproute2 util-linux openssl tmux xxd mandoc
 DEB_LINT := clang clang-tidy clang-format cppcheck shellcheck
 DEB_ALL := $(DEB_BUILD) $(DEB_TEST) $(DEB_LINT)
 
@@ -184,6 +190,16 @@ test-shim: $(SHIM) build/tests/shim-test
 
 test-e2e: all test-programs
 	$(Q)tests/run e2e $(FILES)
+
+test-docs: all
+	$(Q)tests/run docs
+
+bench: all
+	$(Q)tests/bench/startup $(if $(PUBLISH),--publish)
+
+man: $(PLUGIN)
+	$(Q)docs/man/generate $(PLUGIN) >$(BUILD)/kubectl-agentsandbox.1
+	$(Q)cp $(BUILD)/kubectl-agentsandbox.1 docs/man/
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(plugin_obj)
 	$(call say,TEST,$<)
