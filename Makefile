@@ -54,7 +54,8 @@ fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fault_src := $(wildcard tests/faults/*.c)
 shimtest_src := $(wildcard tests/shim/*.c)
 
-plugin_obj := $(plugin_src:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/plugin/sandbox/shim_binary.o
+embedded_obj := $(BUILD)/obj/plugin/sandbox/shim_binary.o $(BUILD)/obj/plugin/sandbox/manifests.o
+plugin_obj := $(plugin_src:%.c=$(BUILD)/obj/%.o) $(embedded_obj)
 shim_obj := $(shim_src:%.c=$(SHIM_BUILD)/%.o)
 unit_bin := $(unit_src:tests/unit/%.c=$(BUILD)/tests/%)
 fault_bin := $(fault_src:tests/faults/%.c=build/tests/%)
@@ -110,6 +111,18 @@ $(BUILD)/obj/plugin/sandbox/shim_binary.o: plugin/sandbox/shim_binary.S $(shim_f
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(foreach s,$(SHIMS),$(call shim_define,$s)) -c -o $@ $<
+
+# So do the manifests that `setup` applies: the files that `kubectl apply -k manifests` takes, in their order.
+manifest_src := $(addprefix manifests/,$(shell sed -n 's/^- //p' manifests/kustomization.yaml))
+
+build/include/manifests.yaml: manifests/kustomization.yaml $(manifest_src)
+	$(Q)mkdir -p $(@D)
+	$(Q)for f in $(manifest_src); do echo --- && cat $$f || exit; done >$@
+
+$(BUILD)/obj/plugin/sandbox/manifests.o: plugin/sandbox/manifests.S build/include/manifests.yaml
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -c -o $@ $<
 
 $(SHIM_BUILD)/%.o: %.c build/include/xxhash.h
 	$(call say,MUSL,$<)
@@ -219,7 +232,7 @@ build/tests/%: tests/faults/%.c
 # Fuzzers share the sanitizer objects that clang instruments itself: everything is compiled anew, small as it is.
 FUZZ_SECONDS ?= 10
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -O1 -g
-fuzz_obj := $(plugin_src:%.c=build/fuzz/obj/%.o) $(BUILD)/obj/plugin/sandbox/shim_binary.o
+fuzz_obj := $(plugin_src:%.c=build/fuzz/obj/%.o) $(embedded_obj)
 
 build/fuzz/obj/%.o: %.c build/include/xxhash.h $(SHIM)
 	$(call say,FUZZ,$<)

@@ -26,6 +26,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_logs,
 	&asb_command_status,
 	&asb_command_pool,
+	&asb_command_setup,
 	&asb_command_config,
 	&asb_command_version,
 	&asb_command_help,

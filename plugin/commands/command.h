@@ -99,6 +99,9 @@ extern const struct asb_command asb_command_create, asb_command_exec, asb_comman
 	asb_command_suspend, asb_command_resume, asb_command_extend, asb_command_delete,
 	asb_command_logs;
 
+/* Around them. */
+extern const struct asb_command asb_command_setup;
+
 /* What is wrong. */
 extern const struct asb_command asb_command_status;
 

@@ -302,17 +302,13 @@ static bool gone(const struct asb_error *err, const char *uid)
 	       strstr(err->message, "precondition") != NULL;
 }
 
-int asb_api_delete(struct asb_http *http, const char *path, const char *uid,
-		   const char *propagation, struct asb_error *err)
+int asb_api_delete_with(struct asb_http *http, const char *path, const cJSON *options,
+			struct asb_error *err)
 {
-	ASB_JSON options = asb_json_literal("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\"}");
-	ASB_TEXT body = NULL;
+	ASB_TEXT body = asb_json_print(options);
 	struct asb_http_request request;
 	int rc;
 
-	asb_json_set_string(options, "propagationPolicy", propagation);
-	asb_json_set_string(options, "preconditions/uid", uid);
-	body = asb_json_print(options);
 	asb_http_request_init(&request, "DELETE", path);
 	request.body = body;
 	request.body_length = strlen(body);
@@ -320,6 +316,18 @@ int asb_api_delete(struct asb_http *http, const char *path, const char *uid,
 	if (rc == 0)
 		rc = asb_api_check(&request, err);
 	asb_http_request_release(&request);
+	return rc;
+}
+
+int asb_api_delete(struct asb_http *http, const char *path, const char *uid,
+		   const char *propagation, struct asb_error *err)
+{
+	ASB_JSON options = asb_json_literal("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\"}");
+	int rc;
+
+	asb_json_set_string(options, "propagationPolicy", propagation);
+	asb_json_set_string(options, "preconditions/uid", uid);
+	rc = asb_api_delete_with(http, path, options, err);
 	if (rc == 0 || !gone(err, uid))
 		return rc;
 	asb_error_clear(err);

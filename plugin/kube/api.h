@@ -48,6 +48,10 @@ cJSON *asb_api_apply(struct asb_http *http, const char *path, const cJSON *objec
  * that is already gone, or that another one has replaced since (uid), is success. */
 int asb_api_delete(struct asb_http *http, const char *path, const char *uid,
 		   const char *propagation, struct asb_error *err);
+/* The same with DeleteOptions of the caller's (borrowed; the server heeds none in the query then);
+ * gone or replaced is an error here. */
+int asb_api_delete_with(struct asb_http *http, const char *path, const cJSON *options,
+			struct asb_error *err);
 
 /*
  * Fills err from a finished request that is not 2xx: "Error from server (Forbidden): pods is
