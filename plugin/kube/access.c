@@ -142,29 +142,38 @@ static void add_rule(struct asb_buffer *out, const struct asb_access *rights, si
 }
 
 /* A name that is the same for the same rules only, so that granting these never takes away what an
- * earlier Role of ours has granted. */
-static char *role_name(const char *rules)
+ * earlier Role of ours has granted; or for the same rules and the same user. */
+static char *role_name(const char *rules, const char *subject)
 {
+	const char *const texts[] = {rules, subject};
 	uint32_t hash = 2166136261u; /* FNV-1a */
 
-	for (; *rules != '\0'; rules++)
-		hash = (hash ^ (unsigned char)*rules) * 16777619u;
+	for (size_t i = 0; i < 2; i++) {
+		for (const char *p = texts[i]; *p != '\0'; p++)
+			hash = (hash ^ (unsigned char)*p) * 16777619u;
+	}
 	return asb_strf("agentsandbox-%08" PRIx32, hash);
 }
 
-/* Role or ClusterRole and its binding for what is missing where right `at` is missing. */
-static void add_role(struct asb_buffer *out, const struct asb_access *rights, size_t n, size_t at)
+/* Role or ClusterRole and its binding for what is missing where right `at` is missing. subject
+ * NULL: the reader fills it in. */
+static void add_role(struct asb_buffer *out, const struct asb_access *rights, size_t n, size_t at,
+		     const char *subject)
 {
 	const char *namespace_ = rights[at].namespace_;
 	struct asb_buffer rules = ASB_BUFFER_INIT;
 	ASB_TEXT name = NULL;
+	ASB_TEXT binding = NULL;
 
 	for (size_t i = at; i < n; i++) {
 		if (is_missing(&rights[i]) && same_text(rights[i].namespace_, namespace_) &&
 		    !seen_before(rights, i, false))
 			add_rule(&rules, rights, n, i);
 	}
-	name = role_name(rules.data);
+	name = role_name(rules.data, "");
+	binding = role_name(rules.data, subject != NULL ? subject : "");
+	if (subject == NULL)
+		subject = "--user=USER";
 	asb_buffer_addf(out,
 			"\nkubectl apply -f - <<'EOF'\n"
 			"apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata:\n"
@@ -176,13 +185,13 @@ static void add_role(struct asb_buffer *out, const struct asb_access *rights, si
 	if (namespace_ == NULL)
 		asb_buffer_addf(out,
 				"kubectl create clusterrolebinding %s --clusterrole=%s "
-				"--user=USER",
-				name, name);
+				"%s",
+				binding, name, subject);
 	else
 		asb_buffer_addf(out,
 				"kubectl create rolebinding %s --namespace=%s --role=%s "
-				"--user=USER",
-				name, namespace_, name);
+				"%s",
+				binding, namespace_, name, subject);
 	asb_buffer_release(&rules);
 }
 
@@ -208,6 +217,34 @@ static void list_missing(struct asb_buffer *out, const struct asb_access *rights
 	}
 }
 
+static void add_roles(struct asb_buffer *out, const struct asb_access *rights, size_t n,
+		      const char *subject)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_missing(&rights[i]) && first_of_namespace(rights, i))
+			add_role(out, rights, n, i, subject);
+	}
+}
+
+char *asb_access_grant(const struct asb_access *rights, size_t n, const char *subject)
+{
+	struct asb_buffer roles = ASB_BUFFER_INIT;
+
+	add_roles(&roles, rights, n, subject);
+	if (roles.length == 0)
+		return NULL;
+	asb_buffer_drop(&roles, 1); /* the line end it begins with */
+	return asb_buffer_steal(&roles);
+}
+
+char *asb_access_missing(const struct asb_access *rights, size_t n)
+{
+	struct asb_buffer missing = ASB_BUFFER_INIT;
+
+	list_missing(&missing, rights, n);
+	return asb_buffer_steal(&missing);
+}
+
 int asb_access_require(const struct asb_access *rights, size_t n, const char *namespace_,
 		       struct asb_error *err)
 {
@@ -216,10 +253,7 @@ int asb_access_require(const struct asb_access *rights, size_t n, const char *na
 	int rc = 0;
 
 	list_missing(&missing, rights, n);
-	for (size_t i = 0; i < n; i++) {
-		if (is_missing(&rights[i]) && first_of_namespace(rights, i))
-			add_role(&roles, rights, n, i);
-	}
+	add_roles(&roles, rights, n, NULL);
 	if (missing.length > 0) {
 		rc = asb_fail(err, "missing rights in namespace \"%s\": %s", namespace_,
 			      missing.data);

@@ -35,4 +35,10 @@ int asb_access_review(struct asb_http *http, struct asb_access *rights, size_t n
 int asb_access_require(const struct asb_access *rights, size_t n, const char *namespace_,
 		       struct asb_error *err);
 
+/* The same in parts, heap. What is missing in a line ("" for nothing); and lines for a shell that
+ * grant it to `subject` ("--user=jane", quoted for a shell; NULL: "--user=USER"), NULL when nothing
+ * is missing. */
+char *asb_access_missing(const struct asb_access *rights, size_t n);
+char *asb_access_grant(const struct asb_access *rights, size_t n, const char *subject);
+
 #endif

@@ -153,7 +153,8 @@ static void take_headers(struct asb_transfer *transfer)
 	for (size_t i = 0;
 	     curl_easy_header(transfer->easy, "Warning", i, CURLH_HEADER, -1, &header) == CURLHE_OK;
 	     i++)
-		asb_warnings_print(&transfer->http->warnings, header->value);
+		if (!transfer->request->quiet)
+			asb_warnings_print(&transfer->http->warnings, header->value);
 }
 
 static void finish(struct asb_transfer *transfer, CURLcode code)

@@ -38,6 +38,7 @@ struct asb_http_request {
 	const char *body;
 	size_t body_length;
 	int64_t timeout_ms; /* whole request; 0: none (watch) */
+	bool quiet;	    /* warnings of the server are not printed */
 	/* Called with each piece as it arrives when set, and `response` stays empty then for 2xx
 	 * answers (watch). Returns 0, -1 to break off. It runs inside asb_http_poll and must not
 	 * call asb_http_*. */

@@ -12,6 +12,7 @@
 #ifndef ASB_KUBECONFIG_PARTS_H
 #define ASB_KUBECONFIG_PARTS_H
 
+#include "plugin/base/digest.h"
 #include "plugin/base/file.h"
 #include "plugin/base/json.h"
 #include "plugin/kube/kubeconfig.h"
@@ -84,9 +85,6 @@ int asb_stanza_path(const struct asb_stanza *stanza, const char *key, char **pat
  * KEY"). Heap or NULL when neither is there. */
 int asb_stanza_pem(const struct asb_stanza *stanza, const char *key, const char *what, char **pem,
 		   struct asb_error *err);
-
-/* Appends the bytes; blanks are skipped. -1 when it isn't base64 (RFC 4648 with padding). */
-int asb_base64_decode(const char *text, struct asb_buffer *out);
 
 /* A token file's text without the blanks around, never empty, no control characters; heap. */
 int asb_token_read(const char *path, asb_file_read_fn *read, char **token, struct asb_error *err);

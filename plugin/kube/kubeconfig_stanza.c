@@ -135,42 +135,6 @@ int asb_stanza_path(const struct asb_stanza *stanza, const char *key, char **pat
 	return 0;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
-int asb_base64_decode(const char *text, struct asb_buffer *out)
-{
-	static const unsigned shift[4] = {0, 0, 4, 2}; /* after how many digits of four */
-	unsigned bits = 0, digits = 0, padding = 0;
-
-	for (; *text != '\0'; text++) {
-		int value = base64_value(*text);
-
-		if (strchr(" \t\r\n", *text) != NULL)
-			continue;
-		if (*text == '=' && ++padding <= 2)
-			continue;
-		if (value < 0 || padding > 0)
-			return -1;
-		bits = bits << 6 | (unsigned)value;
-		digits++;
-		if (digits % 4 != 1 &&
-		    asb_buffer_addch(out, (char)(bits >> shift[digits % 4] & 0xff)) != 0)
-			return -1;
-	}
-	return (digits + padding) % 4 == 0 && digits % 4 != 1 ? 0 : -1;
-}
-
 static int read_data(const struct asb_stanza *stanza, const char *key, const char *data,
 		     struct asb_buffer *out, struct asb_error *err)
 {
