@@ -147,6 +147,8 @@ install: all
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin
 	$(Q)$(INSTALL) -m 0755 $(PLUGIN) $(DESTDIR)$(PREFIX)/bin/kubectl-agentsandbox
 	$(Q)ln -sf kubectl-agentsandbox $(DESTDIR)$(PREFIX)/bin/kubectl-agent_sandbox
+	$(Q)$(INSTALL) -m 0755 completion/kubectl_complete-agentsandbox $(DESTDIR)$(PREFIX)/bin
+	$(Q)ln -sf kubectl_complete-agentsandbox $(DESTDIR)$(PREFIX)/bin/kubectl_complete-agent_sandbox
 	$(Q)$(INSTALL) -d $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	$(Q)$(INSTALL) -m 0644 docs/man/*.1 $(DESTDIR)$(MANDIR)/man1
 	$(Q)$(INSTALL) -m 0644 docs/man/*.5 $(DESTDIR)$(MANDIR)/man5
