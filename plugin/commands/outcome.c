@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/commands/outcome.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "plugin/base/buffer.h"
 #include "plugin/base/json.h"
 #include "plugin/base/options.h"
+
+static void explain_not_executable(const char *program, int number, struct asb_error *err)
+{
+	if (number == ENOEXEC) {
+		asb_fail(err, "%s: can't be executed in the sandbox: exec format error", program);
+		asb_hint(err, "it is built for another architecture (--arch chooses the node's), "
+			      "or a script without #!");
+		return;
+	}
+	asb_fail(err, "%s: can't be executed in the sandbox", program);
+	asb_hint(err, "it is no program, or lacks the x bit");
+}
 
 /* Words for what could not be started; the status follows from the same code. */
 static void explain_refusal(const struct asb_job_view *view, const struct asb_job_spec *job,
@@ -19,8 +32,7 @@ static void explain_refusal(const struct asb_job_view *view, const struct asb_jo
 		asb_hint(err, "--image chooses an image that has it");
 		return;
 	case ASB_FAILED_NOT_EXECUTABLE:
-		asb_fail(err, "%s: can't be executed in the sandbox", program);
-		asb_hint(err, "it is no program, not meant for this machine, or lacks the x bit");
+		explain_not_executable(program, view->failed_errno, err);
 		return;
 	case ASB_FAILED_NO_SHELL:
 		asb_fail(err, "the image has no shell that could take a command line");
