@@ -87,3 +87,15 @@ gvisor() { asb run --runtime-class gvisor "$@"; }
   [ "${lines[0]}" = 0 ]
   gone "$name"
 }
+
+@test "gVisor: under a RuntimeClass of any name" {
+  class=$(unique class)
+  admin apply -f - <<END
+{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: $class}, handler: runsc}
+END
+  run asb run --runtime-class "$class" 'dmesg | head -n 1; stat -Lc %a /agentsandbox/shim'
+  admin delete runtimeclass "$class"
+  [ "$status" -eq 0 ]
+  [[ "${lines[0]}" == *"Starting gVisor"* ]]
+  [ "${lines[1]}" = 555 ]
+}
