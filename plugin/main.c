@@ -24,6 +24,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_extend,
 	&asb_command_delete,
 	&asb_command_logs,
+	&asb_command_cleanup,
 	&asb_command_status,
 	&asb_command_pool,
 	&asb_command_setup,

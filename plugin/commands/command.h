@@ -100,7 +100,7 @@ extern const struct asb_command asb_command_create, asb_command_exec, asb_comman
 	asb_command_logs;
 
 /* Around them. */
-extern const struct asb_command asb_command_setup;
+extern const struct asb_command asb_command_cleanup, asb_command_setup;
 
 /* What is wrong. */
 extern const struct asb_command asb_command_status;
