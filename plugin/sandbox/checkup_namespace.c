@@ -27,13 +27,7 @@ const char *asb_owner_name(const cJSON *object, const char *kind)
 
 static char *make_namespace_step(const struct asb_exam *exam)
 {
-	const char *account = exam->options->sandbox->service_account;
-
-	return asb_strf("kubectl create namespace %s\n"
-			"kubectl label namespace %s " ENFORCE "=restricted\n"
-			"kubectl -n %s create serviceaccount %s",
-			exam->namespace_, exam->namespace_, exam->namespace_,
-			account != NULL ? account : "default");
+	return asb_strf("%s -n %s setup", exam->options->program, exam->namespace_);
 }
 
 static char *terminating_step(const struct asb_exam *exam)

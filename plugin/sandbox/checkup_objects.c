@@ -60,15 +60,18 @@ static void take_object(struct leaks *leaks, const struct asb_exam *exam, const 
 	ASB_TEXT policy = asb_strf("%s/shutdownPolicy", spec);
 	const char *deleted = asb_json_string(object, "metadata/deletionTimestamp");
 	const char *after = asb_json_string(object, policy);
+	bool overdue;
 
 	if (!asb_inventory_is_ours(object) || asb_owner_name(object, "SandboxClaim") != NULL ||
 	    asb_owner_name(object, "SandboxWarmPool") != NULL)
 		return;
 	leaks->ours++;
+	overdue = is_past(exam, asb_json_string(object, time));
 	if (deleted != NULL) {
-		if (is_past(exam, deleted) && asb_json_at(object, "metadata/finalizers/0") != NULL)
+		if ((overdue || is_past(exam, deleted)) &&
+		    asb_json_at(object, "metadata/finalizers/0") != NULL)
 			leave(&leaks->held, object);
-	} else if (is_past(exam, asb_json_string(object, time))) {
+	} else if (overdue) {
 		bool kept = after == NULL || strcmp(after, "Retain") == 0;
 
 		leave(kept ? &leaks->kept : &leaks->overdue, object);

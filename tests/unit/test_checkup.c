@@ -276,7 +276,7 @@ static void the_dry_run_tells_much(void **state)
 		{"admission webhook \"v.example\" denied the request: no", ASB_CHECK_ADMISSION,
 		 "denied the request", "kubectl get"},
 		{"namespaces \"computer\" not found", ASB_CHECK_NAMESPACE, "no namespace",
-		 "create namespace computer"},
+		 "kubectl agentsandbox -n computer setup"},
 	};
 	struct cluster *cluster = *state;
 
