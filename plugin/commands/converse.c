@@ -99,6 +99,19 @@ static int judge_loss(struct asb_run *run, struct asb_connection *connection,
 	return explain_loss(run, attach, err);
 }
 
+/* From the exit record to its status, with what the sandbox can tell about the reason. */
+static int take_end(struct asb_run *run, const struct asb_job_view *view, struct asb_error *err)
+{
+	int status = asb_outcome_of_job(view, &run->plan.job, err);
+
+	if (view->state == ASB_JOB_ENDED && asb_failed(err) && view->record.shutdown)
+		asb_sandbox_explain_shutdown(run->sandbox, err);
+	if (view->state == ASB_JOB_ENDED && asb_failed(err) && view->record.oom_killed &&
+	    !view->record.timed_out)
+		asb_sandbox_explain_oom(run->sandbox, err);
+	return status;
+}
+
 /* One try. 1: it came too early and may be tried again. */
 static int try_once(struct asb_run *run, struct asb_connection *connection, struct asb_error *err)
 {
@@ -124,8 +137,7 @@ static int try_once(struct asb_run *run, struct asb_connection *connection, stru
 		asb_connection_bye(connection);
 	switch (end) {
 	case ASB_ATTACH_ENDED:
-		run->outcome.status = asb_outcome_of_job(asb_job_view(attach.job),
-							 &run->plan.sandbox, &run->plan.job, err);
+		run->outcome.status = take_end(run, asb_job_view(attach.job), err);
 		return 0;
 	case ASB_ATTACH_LOST:
 		return judge_loss(run, connection, &attach, err);

@@ -52,8 +52,7 @@ static void explain_refusal(const struct asb_job_view *view, const struct asb_jo
 	}
 }
 
-static void explain_end(const struct asb_exit_record *record,
-			const struct asb_sandbox_options *sandbox, const struct asb_job_spec *job,
+static void explain_end(const struct asb_exit_record *record, const struct asb_job_spec *job,
 			struct asb_error *err)
 {
 	char duration[32];
@@ -62,17 +61,14 @@ static void explain_end(const struct asb_exit_record *record,
 		asb_fail(err, "timed out after %s (--timeout)",
 			 asb_duration_format(job->timeout_ms, duration));
 	} else if (record->oom_killed) {
-		asb_fail(err, "the command was killed: out of memory (limit %s)",
-			 sandbox->memory == NULL ? "of the sandbox" : sandbox->memory);
-		asb_hint(err, "--memory raises the limit");
+		asb_fail(err, "the command was killed: out of memory");
 	} else if (record->shutdown) {
 		asb_fail(err, "the sandbox was stopped while the command ran");
-		asb_hint(err, "somebody has deleted it, or its node was drained");
 	}
 }
 
-int asb_outcome_of_job(const struct asb_job_view *view, const struct asb_sandbox_options *sandbox,
-		       const struct asb_job_spec *job, struct asb_error *err)
+int asb_outcome_of_job(const struct asb_job_view *view, const struct asb_job_spec *job,
+		       struct asb_error *err)
 {
 	int status = asb_job_exit_status(view);
 
@@ -80,7 +76,7 @@ int asb_outcome_of_job(const struct asb_job_view *view, const struct asb_sandbox
 	if (view->state == ASB_JOB_REFUSED)
 		explain_refusal(view, job, err);
 	else
-		explain_end(&view->record, sandbox, job, err);
+		explain_end(&view->record, job, err);
 	if (asb_failed(err))
 		err->status = status;
 	return status;

@@ -20,11 +20,12 @@ struct asb_outcome {
 
 /*
  * The exit status of a job that has ended or was refused, by EXIT STATUS of the documentation. What
- * the status alone does not tell is put into err (timeout, out of memory, refusals); a command that
- * failed or was killed on its own is no error of ours.
+ * the status alone does not tell is put into err (timeout, out of memory, sandbox stopped,
+ * refusals: of some of them the sandbox knows more, asb_sandbox_explain_...); a command that failed
+ * or was killed on its own is no error of ours.
  */
-int asb_outcome_of_job(const struct asb_job_view *view, const struct asb_sandbox_options *sandbox,
-		       const struct asb_job_spec *job, struct asb_error *err);
+int asb_outcome_of_job(const struct asb_job_view *view, const struct asb_job_spec *job,
+		       struct asb_error *err);
 
 /* One object for scripts, heap. `name` and `pod` may be NULL; `err` is the error that is printed,
  * or unset. */

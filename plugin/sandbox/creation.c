@@ -5,6 +5,7 @@
 
 #include "plugin/base/options.h"
 #include "plugin/sandbox/inner_config.h"
+#include "plugin/sandbox/next_step.h"
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/shim_configmap.h"
 
@@ -125,15 +126,37 @@ static int explain(const struct asb_sandbox *sandbox, const char *what, struct a
 	return asb_hint(err, "%s", diagnosis.hint);
 }
 
+/* How the Sandbox is that has the name, when nothing can be run in it; with what is to be done. */
+static bool explain_namesake(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	struct asb_error ignored = ASB_ERROR_INIT;
+	ASB_JSON found = asb_api_get(sandbox->http, sandbox->root.path, &ignored);
+	const struct asb_findings findings = {
+		.sandbox = found,
+		.now_ms = asb_http_now_ms(sandbox->http),
+	};
+	struct asb_diagnosis diagnosis;
+	ASB_TEXT step = NULL;
+
+	if (found == NULL || !asb_diagnose_life(&findings, &diagnosis))
+		return false;
+	step = asb_next_step(&findings, NULL, NULL, &diagnosis);
+	asb_fail(err, "sandbox \"%s\" already exists in namespace \"%s\": %s", sandbox->name,
+		 sandbox->options.namespace_, diagnosis.cause);
+	asb_hint(err, "%s", step);
+	return true;
+}
+
 static int explain_conflict(const struct asb_sandbox *sandbox, const char *noun,
 			    struct asb_error *err)
 {
 	const char *namespace_ = sandbox->options.namespace_;
 
+	if (strcmp(noun, asb_kind_made.noun) == 0 && explain_namesake(sandbox, err))
+		return -1;
 	asb_fail(err, "%s \"%s\" already exists in namespace \"%s\"", noun, sandbox->name,
 		 namespace_);
-	return asb_hint(err,
-			"use another --name, or none, or delete it: kubectl -n %s delete %s %s",
+	return asb_hint(err, "use another name, or none, or delete it: kubectl -n %s delete %s %s",
 			namespace_, noun, sandbox->name);
 }
 

@@ -185,3 +185,15 @@ void asb_diagnose(const struct asb_findings *findings, struct asb_diagnosis *out
 	else
 		asb_rule_apply(&no_pod_rule, &subject, "", out);
 }
+
+bool asb_diagnose_life(const struct asb_findings *findings, struct asb_diagnosis *out)
+{
+	static const char *const ends[] = {"deleted", "suspended", "expired"};
+
+	asb_diagnose(findings, out);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (strcmp(out->code, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}

@@ -44,6 +44,10 @@ struct asb_findings {
 
 void asb_diagnose(const struct asb_findings *findings, struct asb_diagnosis *out);
 
+/* Only whether the Sandbox itself has come to an end for now: deleted, suspended or expired. False:
+ * it hasn't. */
+bool asb_diagnose_life(const struct asb_findings *findings, struct asb_diagnosis *out);
+
 /*
  * The same for a message with which the API server refused the Sandbox itself or its pod
  * ("... is forbidden: exceeded quota: ..."). `sandbox` may be the object that was sent.
@@ -53,6 +57,9 @@ void asb_diagnose_refusal(const cJSON *sandbox, const char *message, struct asb_
 /* The same for a pod whose container has ended: OOM kill, eviction, end of PID 1. *status is the
  * exit status to report: 137 after an OOM kill, else 125. False when the pod hasn't ended. */
 bool asb_diagnose_end(const cJSON *pod, struct asb_diagnosis *out, int *status);
+
+/* For a command that was killed because its sandbox ran out of memory; the sandbox lives. */
+void asb_diagnose_oom(const cJSON *pod, struct asb_diagnosis *out);
 
 /* Why the sandbox that a command ran in is no more. */
 struct asb_loss {

@@ -59,9 +59,9 @@ static const struct asb_rule rules[] = {
 	 "kubectl apply -k manifests (of kubectl-agentsandbox) makes namespace computer and all "
 	 "it needs; or: kubectl create namespace {namespace}"},
 	{"cannot adopt unowned pod", NULL, "pod-name-taken", ASB_VERDICT_MAY_HEAL, 5000,
-	 "there is another pod of that name: {text}", "use another --name, or none"},
+	 "there is another pod of that name: {text}", "use another name, or none"},
 	{"is owned by", "not by sandbox", "pod-name-taken", MAY_HEAL,
-	 "there is another pod of that name: {text}", "use another --name, or none"},
+	 "there is another pod of that name: {text}", "use another name, or none"},
 	{"object has been modified", NULL, "conflict", ASB_VERDICT_PENDING, 0,
 	 "the agent-sandbox controller tries again: {text}", NULL},
 	{"cannot create resource \"pods\"", NULL, "controller-rights", SOON_TERMINAL,

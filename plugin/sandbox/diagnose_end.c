@@ -13,6 +13,7 @@
 #define STATUS_KILLED 137
 
 #define RAN_OUT "the sandbox ran out of memory and was killed"
+#define COMMAND_RAN_OUT "the command was killed: out of memory"
 
 static const struct asb_rule oom_rule = {NULL,	   NULL,     "oom",
 					 TERMINAL, "{text}", "give it more with --memory"};
@@ -51,16 +52,16 @@ static const struct asb_rule container_rules[] = {
 	 "kubectl -n {namespace} logs {name} shows its last words while it is there"},
 };
 
-static void apply_oom(const cJSON *pod, const struct asb_subject *subject,
+static void apply_oom(const cJSON *pod, const char *words, const struct asb_subject *subject,
 		      struct asb_diagnosis *out)
 {
 	const char *limit = asb_json_string(pod, "spec/containers/0/resources/limits/memory");
 	char text[160];
 
 	if (limit != NULL)
-		snprintf(text, sizeof(text), RAN_OUT " (limit %.40s)", limit);
+		snprintf(text, sizeof(text), "%s (limit %.40s)", words, limit);
 	else
-		snprintf(text, sizeof(text), RAN_OUT);
+		snprintf(text, sizeof(text), "%s", words);
 	asb_rule_apply(&oom_rule, subject, text, out);
 }
 
@@ -108,7 +109,7 @@ bool asb_diagnose_end(const cJSON *pod, struct asb_diagnosis *out, int *status)
 	asb_subject_init(&subject, NULL, pod);
 	if (why != NULL && strcmp(why, "OOMKilled") == 0) {
 		*status = STATUS_KILLED;
-		apply_oom(pod, &subject, out);
+		apply_oom(pod, RAN_OUT, &subject, out);
 	} else if (reason != NULL) {
 		apply_failed(pod, reason, &subject, out);
 	} else if (terminated != NULL) {
@@ -117,4 +118,12 @@ bool asb_diagnose_end(const cJSON *pod, struct asb_diagnosis *out, int *status)
 		apply_failed(pod, "no reason given", &subject, out);
 	}
 	return true;
+}
+
+void asb_diagnose_oom(const cJSON *pod, struct asb_diagnosis *out)
+{
+	struct asb_subject subject;
+
+	asb_subject_init(&subject, NULL, pod);
+	apply_oom(pod, COMMAND_RAN_OUT, &subject, out);
 }

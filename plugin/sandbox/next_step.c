@@ -95,7 +95,8 @@ static const struct step steps[] = {
 	/* its pool */
 	{"no-pool", PASTE, PLUGIN "pool create {pool}"},
 	{"no-template", PASTE,
-	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} --size {size}"},
+	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} && " PLUGIN
+		"pool scale {pool} {size}"},
 	{"claim-refused", REMAKE, ""},
 	/* on its way: nothing to be done */
 	{"running", NOTHING, NULL},

@@ -8,18 +8,14 @@
 #include "plugin/sandbox/sandbox_internal.h"
 #include "plugin/sandbox/spec.h"
 
-/* Only what the object itself says settles it before anything was waited for. */
+/* What else may be wrong with it is waited for. */
 static int check_state(const struct asb_sandbox *sandbox, struct asb_error *err)
 {
-	static const char *const final[] = {"deleted", "suspended", "expired"};
 	struct asb_findings findings = asb_sandbox_findings(sandbox);
 	struct asb_diagnosis diagnosis;
 
-	asb_diagnose(&findings, &diagnosis);
-	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++) {
-		if (strcmp(diagnosis.code, final[i]) == 0)
-			return asb_sandbox_fail(sandbox, &diagnosis, err);
-	}
+	if (asb_diagnose_life(&findings, &diagnosis))
+		return asb_sandbox_fail(sandbox, &diagnosis, err);
 	return 0;
 }
 
@@ -144,8 +140,7 @@ static int choose(struct asb_sandbox *sandbox, cJSON *answers[ANSWERS], struct a
 	}
 	/* A Sandbox's pod of another name, or none, is found by the observer. */
 	if (chosen == answers[POD] ||
-	    asb_observer_is_owned(answers[POD],
-				  asb_json_string(answers[OBJECT], "metadata/uid"))) {
+	    asb_observer_is_owned(answers[POD], asb_json_string(answers[OBJECT], "metadata/uid"))) {
 		sandbox->found_pod = answers[POD];
 		answers[POD] = NULL;
 	}

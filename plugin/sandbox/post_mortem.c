@@ -181,3 +181,13 @@ void asb_sandbox_explain_shutdown(struct asb_sandbox *sandbox, struct asb_error 
 	}
 	release_witness(&witness);
 }
+
+void asb_sandbox_explain_oom(const struct asb_sandbox *sandbox, struct asb_error *err)
+{
+	struct asb_diagnosis diagnosis;
+	int own = err->status;
+
+	asb_diagnose_oom(sandbox->observer.pod, &diagnosis);
+	asb_sandbox_fail(sandbox, &diagnosis, err);
+	err->status = own;
+}

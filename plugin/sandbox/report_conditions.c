@@ -45,6 +45,7 @@ static const struct {
 	{"ContainersReady", "True", NULL, "its containers are ready"},
 	{"ContainersReady", NULL, "ContainersNotReady", "a container is not ready"},
 	{"ContainersReady", NULL, "PodCompleted", "its containers have ended"},
+	{"ContainersReady", NULL, "PodFailed", "its containers have ended"},
 	{"PodScheduled", "True", NULL, "a node was found for it"},
 	{"PodScheduled", NULL, "Unschedulable", "no node can take it"},
 	{"PodScheduled", NULL, "SchedulingGated", "a gate keeps it from being scheduled"},

@@ -293,9 +293,13 @@ static enum order order_of(const char *reason)
 	return is(reason, "Killing") ? ENDED : TROUBLE;
 }
 
-/* What the kubelet says at length. */
+/* What scheduler and kubelet say at length. */
 static const char *words_of(const char *reason, const char *message)
 {
+	if (is(reason, "Scheduled") && strncmp(message, "Successfully assigned", 21) == 0)
+		return "scheduled on a node";
+	if (is(reason, "Started"))
+		return "the container started";
 	if (is(reason, "Pulling"))
 		return "the image is being pulled";
 	if (is(reason, "Pulled") && strstr(message, "already present") != NULL)
@@ -373,7 +377,7 @@ static void tell_end(struct story *story, const struct asb_facts *facts)
 	tell(story, facts->now_ms, END, "now");
 	if (end > facts->now_ms)
 		tell(story, end, END, "end of its time");
-	else
+	else if (end >= beginning(facts)) /* what was moved into the past is no part of it */
 		tell(story, end, TROUBLE, "end of its time");
 }
 

@@ -137,10 +137,12 @@ const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox);
 int asb_sandbox_post_mortem(struct asb_sandbox *sandbox, struct asb_error *err);
 
 /*
- * After an exit record that says that the sandbox was stopped: asks what became of it (bounded,
- * 5 s) and puts the cause into err, whose exit status stays. When nobody knows, err stays.
+ * After an exit record: why the command was ended, put into err, whose exit status stays. That the
+ * sandbox was stopped: asks what became of it (bounded, 5 s); when nobody knows, err stays. That it
+ * ran out of memory: names the limit, and how to raise it.
  */
 void asb_sandbox_explain_shutdown(struct asb_sandbox *sandbox, struct asb_error *err);
+void asb_sandbox_explain_oom(const struct asb_sandbox *sandbox, struct asb_error *err);
 
 /*
  * Deletes what was created, or may have been; safe to call at any stage and twice. Returns as soon

@@ -262,7 +262,7 @@ static const struct scene scenes[] = {
 	{"another pod of that name",
 	 REFUSED("cannot adopt unowned pod \"c-1\": missing required pool authorization label "
 		 "(agents.x-k8s.io/adoptable) or sandbox tracking label"),
-	 .verdict = MAY_HEAL, .patient = true, .code = "pod-name-taken", .hint = "--name"},
+	 .verdict = MAY_HEAL, .patient = true, .code = "pod-name-taken", .hint = "another name"},
 	{"the controller's rights",
 	 REFUSED("pods is forbidden: User \"system:serviceaccount:agent-sandbox-system:x\" cannot "
 		 "create resource \"pods\" in API group \"\" in the namespace \"work\""),

@@ -155,8 +155,10 @@ static void of_a_claim(void **state)
 	assert_string_equal(no_pool, "kubectl agentsandbox -n work pool create 'p q'");
 	diagnosis.code = "no-template";
 	no_template = asb_next_step(&none, claim, pool, &diagnosis);
-	assert_string_equal(no_template, "kubectl agentsandbox -n work pool delete 'p q' && "
-					 "kubectl agentsandbox -n work pool create 'p q' --size 3");
+	assert_string_equal(no_template,
+			    "kubectl agentsandbox -n work pool delete 'p q' && "
+			    "kubectl agentsandbox -n work pool create 'p q' && kubectl "
+			    "agentsandbox -n work pool scale 'p q' 3");
 	diagnosis.code = "expired";
 	expired = asb_next_step(&none, claim, pool, &diagnosis);
 	assert_string_equal(expired, "kubectl agentsandbox -n work delete c && kubectl "
@@ -256,6 +258,21 @@ static void what_took_it_away(void **state)
 	}
 }
 
+/* The command, not the sandbox, was killed: its limit stands in the pod. */
+static void a_command_out_of_memory(void **state)
+{
+	ASB_JSON pod = asb_json_literal("{\"spec\":{\"containers\":[{\"resources\":{\"limits\":{"
+					"\"memory\":\"64Mi\"}}}]}}");
+	struct asb_diagnosis diagnosis;
+
+	(void)state;
+	asb_diagnose_oom(pod, &diagnosis);
+	assert_string_equal(diagnosis.cause, "the command was killed: out of memory (limit 64Mi)");
+	assert_non_null(strstr(diagnosis.hint, "--memory"));
+	asb_diagnose_oom(NULL, &diagnosis);
+	assert_string_equal(diagnosis.cause, "the command was killed: out of memory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +285,7 @@ int main(void)
 		cmocka_unit_test(of_a_claim),
 		cmocka_unit_test(of_a_plain_pod),
 		cmocka_unit_test(what_took_it_away),
+		cmocka_unit_test(a_command_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,7 +509,7 @@ static void the_name_is_taken(void **state)
 	open_world(&world, "mine", 20000, false);
 	assert_int_equal(start(&world, &err), -1);
 	assert_non_null(strstr(err.message, "already exists"));
-	assert_non_null(strstr(err.hint, "--name"));
+	assert_non_null(strstr(err.hint, "another name"));
 	asb_error_clear(&err);
 	assert_int_equal(asb_sandbox_delete(world.run, false, &err), 0);
 	assert_null(strstr(world.log, "DELETE"));
