@@ -101,12 +101,13 @@ static void follow(struct inquiry *inquiry)
 
 	if (claim != NULL && asb_claim_sandbox(claim) != NULL) {
 		ask_for(inquiry, SANDBOX, asb_claim_sandbox(claim));
-	} else if (claim != NULL) {
-		ask_for(inquiry, POOL, asb_claim_pool(claim));
-	} else if (sandbox != NULL) {
+	} else if (claim == NULL && sandbox != NULL) {
 		ask_for(inquiry, CLAIM, asb_root_owner(sandbox, "SandboxClaim"));
 	}
 	sandbox = questions[SANDBOX].answer;
+	ask_for(inquiry, POOL, asb_root_owner(sandbox, "SandboxWarmPool"));
+	if (claim != NULL)
+		ask_for(inquiry, POOL, asb_claim_pool(claim));
 	if (sandbox != NULL)
 		ask_for(inquiry, POD, asb_observer_pod_name(sandbox));
 	if (strcmp(questions[POD].name, questions[EVENTS].name) != 0)

@@ -14,7 +14,7 @@
 struct asb_facts {
 	const char *namespace_, *name; /* what was asked for; borrowed */
 	cJSON *claim, *sandbox, *pod;  /* owned; NULL: there is none. At least one is there */
-	cJSON *pool;		       /* of a claim that has no Sandbox */
+	cJSON *pool;		       /* of a claim, or of a Sandbox that waits in it */
 	cJSON *events;		       /* array: of all three and of those of their names before */
 	cJSON *notes;		       /* array of strings: what could not be read, and why */
 	bool pod_hidden;	       /* it may be there: it can't be read */

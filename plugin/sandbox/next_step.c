@@ -8,6 +8,7 @@
 #include "plugin/base/options.h"
 #include "plugin/sandbox/inventory.h"
 #include "plugin/sandbox/resources.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/spec.h"
 
 #define LEAST_TTL_MS (5 * 60 * 1000)
@@ -139,6 +140,14 @@ static bool is_plain_pod(const struct object *object)
 	return object->claim == NULL && asb_json_at(object->findings->sandbox, "spec") == NULL;
 }
 
+/* Of a claim, or of a Sandbox that waits in it; NULL: none. */
+static const char *pool_name(const struct object *object)
+{
+	if (object->claim != NULL)
+		return asb_claim_pool(object->claim);
+	return asb_root_owner(object->findings->sandbox, "SandboxWarmPool");
+}
+
 static void init_object(struct object *object, const struct asb_findings *findings,
 			const cJSON *claim, const cJSON *pool)
 {
@@ -197,7 +206,7 @@ static const char *variable(const struct object *object, const char *at, const c
 		{"{name}", object->name},
 		{"{pod}", pod_name(object)},
 		{"{account}", account != NULL ? account : "default"},
-		{"{pool}", or_empty(asb_claim_pool(object->claim))},
+		{"{pool}", or_empty(pool_name(object))},
 		{"{size}", size},
 	};
 
@@ -282,7 +291,6 @@ static void add_options(struct asb_buffer *out, const struct object *object, con
 	add_option(out, "--memory", asb_json_string(container, "resources/limits/memory"),
 		   ASB_STEP_MEMORY, instead);
 	add_option(out, "--user", user, "1001", instead);
-	add_ttl(out, object->findings->sandbox, instead);
 	if (*instead != '\0')
 		asb_buffer_addf(out, " %s", instead);
 }
@@ -292,6 +300,15 @@ static void edit(struct asb_buffer *out, const struct object *object)
 	expand(out, object, KUBECTL "edit sandbox {name}");
 	if (object->findings->pod != NULL)
 		expand(out, object, " && " KUBECTL "delete pod {pod}");
+}
+
+/* A pool's sandboxes are as its template says: a new one is made, with as many of them. */
+static void remake_pool(struct asb_buffer *out, const struct object *object, const char *instead)
+{
+	expand(out, object, PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool}");
+	add_options(out, object, instead);
+	if (asb_json_number(object->pool, "spec/replicas", 1) != 1)
+		expand(out, object, " && " PLUGIN "pool scale {pool} {size}");
 }
 
 /* From where and as what it is made. */
@@ -304,13 +321,22 @@ static void add_kind(struct asb_buffer *out, const struct object *object, const 
 	if (is_plain_pod(object))
 		asb_buffer_addstr(out, " --sandbox k8s");
 	add_options(out, object, instead);
+	add_ttl(out, object->findings->sandbox, instead);
 }
 
 static void remake(struct asb_buffer *out, const struct object *object, const char *instead)
 {
-	if (object->claim == NULL && !is_plain_pod(object) && !is_simple(object)) {
+	bool pooled = pool_name(object) != NULL;
+
+	if (!pooled && !is_plain_pod(object) && !is_simple(object)) {
 		edit(out, object);
 		return;
+	}
+	if (pooled && (object->claim == NULL || *instead != '\0')) {
+		remake_pool(out, object, instead);
+		if (object->claim == NULL)
+			return;
+		asb_buffer_addstr(out, " && ");
 	}
 	expand(out, object, PLUGIN "delete {name} && " PLUGIN "create {name}");
 	add_kind(out, object, instead);
@@ -399,7 +425,10 @@ static void take_step(struct asb_buffer *out, const struct object *object, const
 		expand(out, object, " && " PLUGIN "suspend {name} && " PLUGIN "resume {name}");
 		return;
 	case EDIT:
-		edit(out, object);
+		if (pool_name(object) != NULL)
+			remake(out, object, "");
+		else
+			edit(out, object);
 		return;
 	case EXTEND:
 		extend(out, object);

@@ -8,7 +8,8 @@
  *
  * A sandbox that has to be made anew is deleted and created by the plugin when it is as the
  * plugin's own options make it (one container, no volumes of its own); any other is edited, and its
- * pod deleted, so that nothing of it is lost. Nobody else's objects are touched.
+ * pod deleted, so that nothing of it is lost. What comes from a warm pool is as the pool's template
+ * says: that is made anew. Nobody else's objects are touched.
  */
 #ifndef ASB_NEXT_STEP_H
 #define ASB_NEXT_STEP_H
@@ -23,8 +24,8 @@
 
 /*
  * For the diagnosis of those findings; `claim` is the SandboxClaim that the Sandbox belongs to, or
- * that has none yet (findings->sandbox then is NULL); `pool` the SandboxWarmPool it names; both may
- * be NULL. Heap; NULL: there is nothing to be done.
+ * that has none yet (findings->sandbox then is NULL); `pool` the SandboxWarmPool that it names or
+ * that the Sandbox waits in; both may be NULL. Heap; NULL: there is nothing to be done.
  */
 char *asb_next_step(const struct asb_findings *findings, const cJSON *claim, const cJSON *pool,
 		    const struct asb_diagnosis *diagnosis);

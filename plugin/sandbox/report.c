@@ -15,6 +15,7 @@
 #include "plugin/sandbox/next_step.h"
 #include "plugin/sandbox/observer.h"
 #include "plugin/sandbox/report_parts.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/spec.h"
 
 /* On its way for longer than this, something is wrong even if nobody says what. */
@@ -290,9 +291,12 @@ static void add_identity(cJSON *report, const struct asb_facts *facts)
 	asb_report_set(report, "apiVersion", asb_json_string(root, "apiVersion"));
 	asb_report_set(report, "created", asb_json_string(root, "metadata/creationTimestamp"));
 	asb_json_set_bool(report, "madeByPlugin",
-			  asb_inventory_is_ours(root) || asb_inventory_is_ours(facts->sandbox));
+			  asb_inventory_is_ours(root) || asb_inventory_is_ours(facts->sandbox) ||
+				  asb_inventory_is_ours(facts->pool));
 	asb_report_set(report, "claim", asb_json_string(facts->claim, "metadata/name"));
-	asb_report_set(report, "pool", facts->claim != NULL ? asb_claim_pool(facts->claim) : NULL);
+	asb_report_set(report, "pool",
+		       facts->claim != NULL ? asb_claim_pool(facts->claim)
+					    : asb_root_owner(facts->sandbox, "SandboxWarmPool"));
 	asb_report_set(report, "sandbox", asb_json_string(facts->sandbox, "metadata/name"));
 	asb_report_set(report, "pod", asb_json_string(facts->pod, "metadata/name"));
 	asb_report_set(report, "node",

@@ -146,7 +146,7 @@ int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnos
 
 	asb_fail(err, "%s", diagnosis->cause);
 	if (sandbox->kind->shared)
-		step = asb_next_step(&findings, NULL, NULL, diagnosis);
+		step = asb_next_step(&findings, sandbox->claim.newest, NULL, diagnosis);
 	if (step != NULL)
 		asb_hint(err, "%s", step);
 	else if (diagnosis->hint[0] != '\0')

@@ -96,8 +96,8 @@ static void the_options_stay(void **state)
 	ASB_TEXT text = NULL;
 
 	(void)state;
-	expect(box, "oom", "", AGAIN " --image acme/tool:1 --ttl 8h --memory MEMORY");
-	expect(box, "image-not-found", "", AGAIN " --ttl 8h --image IMAGE");
+	expect(box, "oom", "", AGAIN " --image acme/tool:1 --memory MEMORY --ttl 8h");
+	expect(box, "image-not-found", "", AGAIN " --image IMAGE --ttl 8h");
 	asb_json_set_string(odd, "spec/podTemplate/spec/runtimeClassName", "gvisor");
 	asb_json_set_number(odd, "spec/podTemplate/spec/securityContext/runAsUser", 0);
 	text = asb_json_print(odd);
@@ -163,6 +163,32 @@ static void of_a_claim(void **state)
 	expired = asb_next_step(&none, claim, pool, &diagnosis);
 	assert_string_equal(expired, "kubectl agentsandbox -n work delete c && kubectl "
 				     "agentsandbox -n work create c --pool 'p q'");
+}
+
+/* What is wrong with a Sandbox of a pool is wrong with the pool. */
+static void of_a_pool(void **state)
+{
+	ASB_JSON box = asb_json_literal(PLAIN);
+	ASB_JSON claim = asb_json_literal(
+		"{\"metadata\":{\"name\":\"c\",\"namespace\":\"work\"},\"spec\":{\"warmPoolRef\":{"
+		"\"name\":\"p\"}}}");
+	const struct asb_findings findings = {.sandbox = box};
+	const struct asb_diagnosis diagnosis = {.code = "image-not-found"};
+	ASB_TEXT of_claim = asb_next_step(&findings, claim, NULL, &diagnosis);
+	ASB_TEXT of_waiting = NULL;
+
+	(void)state;
+	assert_string_equal(of_claim,
+			    "kubectl agentsandbox -n work pool delete p && kubectl agentsandbox -n "
+			    "work pool create p --image IMAGE && kubectl agentsandbox -n work "
+			    "delete c && kubectl agentsandbox -n work create c --pool p");
+	asb_json_append(box, "metadata/ownerReferences",
+			asb_json_literal("{\"kind\":\"SandboxWarmPool\",\"name\":\"p\","
+					 "\"controller\":true}"));
+	of_waiting = asb_next_step(&findings, NULL, NULL, &diagnosis);
+	assert_string_equal(of_waiting,
+			    "kubectl agentsandbox -n work pool delete p && kubectl agentsandbox -n "
+			    "work pool create p --image IMAGE");
 }
 
 static void of_a_plain_pod(void **state)
@@ -283,6 +309,7 @@ int main(void)
 		cmocka_unit_test(of_somebody_elses),
 		cmocka_unit_test(nothing_is_run_by_pasting),
 		cmocka_unit_test(of_a_claim),
+		cmocka_unit_test(of_a_pool),
 		cmocka_unit_test(of_a_plain_pod),
 		cmocka_unit_test(what_took_it_away),
 		cmocka_unit_test(a_command_out_of_memory),
