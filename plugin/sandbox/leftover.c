@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "plugin/base/age.h"
-#include "plugin/sandbox/inventory.h"
+#include "plugin/sandbox/roots.h"
 
 static bool same(const char *a, const char *b)
 {
@@ -90,7 +90,7 @@ int64_t asb_leftover_pod(const cJSON *pod, const char **reason)
 	int64_t start = started(pod);
 
 	*reason = "it has ended";
-	if (!is_candidate(pod) || is_owned(pod) || start < 0)
+	if (!is_candidate(pod) || !asb_root_is_plain_pod(pod) || start < 0)
 		return -1;
 	if (same(phase, "Succeeded") || same(phase, "Failed"))
 		return finished(pod);

@@ -21,6 +21,7 @@ teardown_file() {
 in_own() { KUBECONFIG=$USER_KUBECONFIG kubectl agentsandbox -n "$OWN" "$@"; }
 own() { admin -n "$OWN" "$@"; }
 no_pods() { [ -z "$(own get pods -o name 2>/dev/null)" ]; }
+SANDBOX='app.kubernetes.io/component: sandbox'
 LABELS='app.kubernetes.io/managed-by: kubectl-agentsandbox, app.kubernetes.io/name: agentsandbox'
 made() { # made KIND NAME LABELS REST: an object as a plugin leaves it
   admin apply -f - <<END
@@ -35,7 +36,7 @@ old_enough() { in_own cleanup --dry-run --older-than 2s | grep -qF "$1 deleted";
 there() { own get "$@" >/dev/null 2>&1; }
 
 @test "what is left is shown first, then deleted; what lives, is used or is not ours stays" {
-  made Pod left "$LABELS" "$POD"
+  made Pod left "$LABELS, $SANDBOX" "$POD"
   made Pod theirs "a: b" "$POD"
   made ConfigMap agentsandbox-shim-old "$LABELS, app.kubernetes.io/component: shim"
   made ConfigMap run-without-owner "$LABELS, app.kubernetes.io/component: kubeconfig"
@@ -93,7 +94,7 @@ no_forgotten() { ! there configmap forgotten; }
 }
 
 @test "-A names the namespaces" {
-  made Pod everywhere "$LABELS" "$POD"
+  made Pod everywhere "$LABELS, $SANDBOX" "$POD"
   within 20 everywhere_left
   in_own cleanup --older-than 2s
   run -125 in_own cleanup -A --dry-run
@@ -108,7 +109,7 @@ everywhere_left() {
   user tidy >tidy.kubeconfig
   own create role e2e-tidy --verb=list,delete --resource=pods,sandboxes.agents.x-k8s.io
   own create rolebinding e2e-tidy --role=e2e-tidy --serviceaccount=e2e-users:tidy
-  made Pod partly "$LABELS" "$POD"
+  made Pod partly "$LABELS, $SANDBOX" "$POD"
   within 20 old_enough pod/partly
   run -0 --separate-stderr as_user tidy.kubeconfig -n "$OWN" cleanup --older-than 2s
   [ "$output" = "pod/partly deleted" ]

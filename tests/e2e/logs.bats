@@ -107,7 +107,7 @@ shows() { asb logs "$1" | grep -qE "$2"; }
 
 @test "what has no trail is said: no such sandbox, a suspended one, one of somebody else" {
   run -125 asb logs no-such-sandbox
-  [[ "$output" == *'there is no sandbox "no-such-sandbox" in namespace "computer"'* ]]
+  [[ "$output" == *'sandboxes.agents.x-k8s.io "no-such-sandbox" not found'* ]]
   run -2 asb logs
   run -2 asb logs "$BOX" -o yaml
   run -2 asb logs "$BOX" --tail -3
@@ -124,7 +124,7 @@ shows() { asb logs "$1" | grep -qE "$2"; }
 
 @test "who may not read logs is told which right is missing, with the Role that grants it" {
   user reader >reader.kubeconfig
-  admin -n $NS create role e2e-logs --verb=get --resource=pods,sandboxes.agents.x-k8s.io --dry-run=client -o yaml |
+  admin -n $NS create role e2e-logs --verb=get --resource=pods,sandboxes.agents.x-k8s.io,sandboxclaims.extensions.agents.x-k8s.io --dry-run=client -o yaml |
     admin apply -f - >/dev/null
   grant reader e2e-logs
   run -125 as_user reader.kubeconfig logs "$BOX"

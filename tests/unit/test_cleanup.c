@@ -13,7 +13,9 @@
 #include "plugin/sandbox/leftover.h"
 #include "tests/unit/fake_api.h"
 
-#define OURS "\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\"}"
+#define OURS                                                                     \
+	"\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\"," \
+	"\"app.kubernetes.io/component\":\"sandbox\"}"
 #define PAST "2020-01-01T00:00:10Z"
 #define PAST_MS INT64_C(1577836810000)
 #define MADE "\"creationTimestamp\":\"2020-01-01T00:00:00Z\""
@@ -93,6 +95,9 @@ static void plain_pods(void **state)
 	       MADE_MS},
 	      {"{\"metadata\":{" OURS "," MADE "},\"status\":{\"phase\":\"Succeeded\"}}", MADE_MS},
 	      {"{\"metadata\":{" MADE "},\"status\":{\"phase\":\"Succeeded\"}}", -1},
+	      {"{\"metadata\":{\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-"
+	       "agentsandbox\"}," MADE "},\"status\":{\"phase\":\"Succeeded\"}}",
+	       -1},
 	      {"{\"metadata\":{" OURS "," MADE ",\"ownerReferences\":[{}]},\"status\":{\"phase\":"
 	       "\"Succeeded\"}}",
 	       -1});

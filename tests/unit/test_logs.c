@@ -187,12 +187,18 @@ static void what_is_no_record(void **state)
 #define BASE "/apis/agents.x-k8s.io/v1beta1/namespaces/computer/sandboxes/"
 #define CLAIMS "/apis/extensions.agents.x-k8s.io/v1beta1/namespaces/computer/sandboxclaims/"
 #define PODS "/api/v1/namespaces/computer/pods/"
-#define POD(name, owner)                                                                 \
-	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"computer\",\"uid\":\"p\"," \
-	"\"ownerReferences\":[{\"uid\":\"" owner "\"}]}}"
-#define OURS                                                                          \
-	"{\"metadata\":{\"name\":\"x\",\"namespace\":\"computer\",\"labels\":{\"app." \
-	"kubernetes.io/managed-by\":\"kubectl-agentsandbox\"}}}"
+#define SANDBOX(name, more)                                                                     \
+	"{\"kind\":\"Sandbox\",\"metadata\":{\"name\":\"" name "\",\"namespace\":\"computer\"," \
+	"\"uid\":\"s\"" more "}"
+#define CLAIM "{\"kind\":\"SandboxClaim\",\"metadata\":{\"name\":\"x\",\"namespace\":\"computer\"}"
+#define POD(name, owner)                                                                    \
+	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\",\"namespace\":\"computer\"," \
+	"\"uid\":\"p\",\"ownerReferences\":[{\"uid\":\"" owner "\"}]}}"
+#define PLAIN                                                                                    \
+	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\",\"namespace\":\"computer\",\"labels\":{" \
+	"\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\",\"app.kubernetes.io/"         \
+	"component\":"                                                                           \
+	"\"sandbox\"}}}"
 
 static void put_all(struct fake_api *api, const char *const *objects)
 {
@@ -206,36 +212,26 @@ static void pods_are_found(void **state)
 		const char *objects[8];
 		const char *pod, *error;
 	} cases[] = {
-		{{BASE "x", "{\"metadata\":{\"name\":\"x\",\"uid\":\"s\"}}", PODS "x",
-		  POD("x", "s")},
-		 "x",
-		 NULL},
-		{{BASE "x",
-		  "{\"metadata\":{\"name\":\"x\",\"uid\":\"s\",\"annotations\":{\"agents.x-k8s.io/"
-		  "pod-name\":\"y\"}}}",
+		{{BASE "x", SANDBOX("x", "}"), PODS "x", POD("x", "s")}, "x", NULL},
+		{{BASE "x", SANDBOX("x", ",\"annotations\":{\"agents.x-k8s.io/pod-name\":\"y\"}}"),
 		  PODS "y", POD("y", "s")},
 		 "y",
 		 NULL},
-		{{CLAIMS "x",
-		  "{\"metadata\":{\"name\":\"x\"},\"status\":{\"sandbox\":{\"name\":\"w\"}}}",
-		  BASE "w", "{\"metadata\":{\"name\":\"w\",\"uid\":\"s\"}}", PODS "w",
-		  POD("w", "s")},
+		{{CLAIMS "x", CLAIM ",\"status\":{\"sandbox\":{\"name\":\"w\"}}}", BASE "w",
+		  SANDBOX("w", "}"), PODS "w", POD("w", "s")},
 		 "w",
 		 NULL},
-		{{PODS "x", OURS}, "x", NULL},
-		{{PODS "x", POD("x", "s")}, NULL, "there is no sandbox \"x\""},
-		{{NULL}, NULL, "there is no sandbox \"x\""},
-		{{BASE "x", "{\"metadata\":{\"name\":\"x\",\"uid\":\"s\"}}", PODS "x",
-		  POD("x", "t")},
+		{{PODS "x", PLAIN}, "x", NULL},
+		{{PODS "x", POD("x", "s")}, NULL, "\"x\" not found"},
+		{{NULL}, NULL, "\"x\" not found"},
+		{{BASE "x", SANDBOX("x", "}"), PODS "x", POD("x", "t")},
 		 NULL,
 		 "somebody else has made it"},
-		{{BASE "x", "{\"metadata\":{\"name\":\"x\",\"uid\":\"s\"}}"}, NULL, "has no pod"},
-		{{BASE "x",
-		  "{\"metadata\":{\"name\":\"x\",\"uid\":\"s\"},\"spec\":{\"operatingMode\":"
-		  "\"Suspended\"}}"},
+		{{BASE "x", SANDBOX("x", "}")}, NULL, "has no pod"},
+		{{BASE "x", SANDBOX("x", "},\"spec\":{\"operatingMode\":\"Suspended\"}")},
 		 NULL,
 		 "is suspended: its pod has gone"},
-		{{CLAIMS "x", "{\"metadata\":{\"name\":\"x\"}}"}, NULL, "has no sandbox yet"},
+		{{CLAIMS "x", CLAIM "}"}, NULL, "still waits for its warm pool"},
 	};
 
 	(void)state;
@@ -264,21 +260,12 @@ static void a_pod_without_agent_sandbox(void **state)
 
 	(void)state;
 	fake_api_start(&api);
-	fake_put(&api, PODS "x", OURS);
+	fake_put(&api, PODS "x", PLAIN);
 	pod = asb_locate_pod(api.http, NULL, "computer", "x", &err);
 	assert_non_null(pod);
 	assert_null(asb_locate_pod(api.http, NULL, "computer", "y", &err));
 	assert_int_equal(err.http, 404);
 	fake_api_stop(&api);
-}
-
-static bool forbid_sandboxes(void *context, const struct fake_request *request)
-{
-	if (strstr(request->path, "/pods/") != NULL)
-		fake_answer(request, 200, "", context);
-	else
-		fake_fail(request, 403, "Forbidden", "no");
-	return true;
 }
 
 static struct asb_http *connect_to(const struct fake_server *server,
@@ -291,29 +278,6 @@ static struct asb_http *connect_to(const struct fake_server *server,
 	http = asb_http_new(kubeconfig, &err);
 	assert_non_null(http);
 	return http;
-}
-
-/* A Sandbox that may not be read is no obstacle, but not the same as none either. */
-static void few_rights(void **state)
-{
-	static const char *const answers[] = {OURS, POD("x", "s")};
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct fake_server server;
-		struct asb_kubeconfig kubeconfig;
-		struct asb_error err = ASB_ERROR_INIT;
-		struct asb_http *http;
-		ASB_JSON pod = NULL;
-
-		fake_start(&server, forbid_sandboxes, (void *)(uintptr_t)answers[i]);
-		http = connect_to(&server, &kubeconfig);
-		pod = asb_locate_pod(http, &asb_api_v1beta1, "computer", "x", &err);
-		assert_int_equal(pod != NULL, i == 0);
-		assert_int_equal(err.http, i == 0 ? 0 : 403);
-		asb_http_free(http);
-		fake_stop(&server);
-	}
 }
 
 /* --- the log --- */
@@ -446,7 +410,6 @@ int main(void)
 		cmocka_unit_test(what_is_no_record),
 		cmocka_unit_test(pods_are_found),
 		cmocka_unit_test(a_pod_without_agent_sandbox),
-		cmocka_unit_test(few_rights),
 		cmocka_unit_test(lines_and_reconnection),
 		cmocka_unit_test(long_lines_and_refusals),
 	};
