@@ -9,6 +9,7 @@
 #include "plugin/base/digest.h"
 #include "plugin/sandbox/checkup_parts.h"
 #include "plugin/sandbox/inventory.h"
+#include "plugin/sandbox/leftover.h"
 #include "plugin/sandbox/shim_configmap.h"
 
 #define GRACE_MS 60000
@@ -30,21 +31,6 @@ struct leftovers {
 	size_t count;
 };
 
-static void leave(struct leftovers *leftovers, const cJSON *object)
-{
-	if (leftovers->count < MOST_NAMED)
-		asb_buffer_addf(&leftovers->names, "%s%s", leftovers->count == 0 ? "" : " ",
-				name_of(object));
-	leftovers->count++;
-}
-
-static bool is_past(const struct asb_exam *exam, const char *time)
-{
-	int64_t at = asb_time_parse(time);
-
-	return at >= 0 && exam->now_ms - at > GRACE_MS;
-}
-
 struct leaks {
 	struct leftovers held;	  /* deleted, but something holds them */
 	struct leftovers overdue; /* past their end, and nobody deleted them */
@@ -53,41 +39,57 @@ struct leaks {
 	int ours;
 };
 
-static void take_object(struct leaks *leaks, const struct asb_exam *exam, const cJSON *object,
-			const char *spec)
+static void leave(struct leftovers *leftovers, const cJSON *object)
 {
-	ASB_TEXT time = asb_strf("%s/shutdownTime", spec);
-	ASB_TEXT policy = asb_strf("%s/shutdownPolicy", spec);
-	const char *deleted = asb_json_string(object, "metadata/deletionTimestamp");
-	const char *after = asb_json_string(object, policy);
-	bool overdue;
-
-	if (!asb_inventory_is_ours(object) || asb_owner_name(object, "SandboxClaim") != NULL ||
-	    asb_owner_name(object, "SandboxWarmPool") != NULL)
-		return;
-	leaks->ours++;
-	overdue = is_past(exam, asb_json_string(object, time));
-	if (deleted != NULL) {
-		if ((overdue || is_past(exam, deleted)) &&
-		    asb_json_at(object, "metadata/finalizers/0") != NULL)
-			leave(&leaks->held, object);
-	} else if (overdue) {
-		bool kept = after == NULL || strcmp(after, "Retain") == 0;
-
-		leave(kept ? &leaks->kept : &leaks->overdue, object);
-	}
+	if (leftovers->count < MOST_NAMED)
+		asb_buffer_addf(&leftovers->names, "%s%s", leftovers->count == 0 ? "" : " ",
+				name_of(object));
+	leftovers->count++;
 }
 
-static void take_pod(struct leaks *leaks, const cJSON *pod)
+static bool is_past(const struct asb_exam *exam, int64_t at)
 {
-	const char *phase = asb_json_string(pod, "status/phase");
+	return at >= 0 && exam->now_ms - at > GRACE_MS;
+}
 
-	if (!asb_inventory_is_ours(pod) || asb_json_at(pod, "metadata/ownerReferences/0") != NULL ||
-	    phase == NULL)
+/* A Sandbox that is not one of a claim or a pool, whose own end takes it along. */
+static void take_sandbox(struct leaks *leaks, const struct asb_exam *exam, const cJSON *sandbox)
+{
+	int64_t end = asb_time_parse(asb_json_string(sandbox, "spec/shutdownTime"));
+	int64_t deleted = asb_time_parse(asb_json_string(sandbox, "metadata/deletionTimestamp"));
+	const char *reason;
+
+	if (!asb_inventory_is_ours(sandbox) ||
+	    asb_json_at(sandbox, "metadata/ownerReferences/0") != NULL)
 		return;
 	leaks->ours++;
-	if (strcmp(phase, "Failed") == 0 || strcmp(phase, "Succeeded") == 0)
+	if (is_past(exam, asb_leftover_sandbox(sandbox, &reason)))
+		leave(&leaks->overdue, sandbox);
+	else if (deleted < 0 && is_past(exam, end))
+		leave(&leaks->kept, sandbox);
+	else if (deleted >= 0 && (is_past(exam, deleted) || is_past(exam, end)) &&
+		 asb_json_at(sandbox, "metadata/finalizers/0") != NULL)
+		leave(&leaks->held, sandbox);
+}
+
+static void take_pod(struct leaks *leaks, const struct asb_exam *exam, const cJSON *pod)
+{
+	const char *reason;
+
+	if (asb_json_at(pod, "metadata/ownerReferences/0") != NULL)
+		return;
+	leaks->ours++;
+	if (is_past(exam, asb_leftover_pod(pod, &reason)))
 		leave(&leaks->pods, pod);
+}
+
+static void take_claim(struct leaks *leaks, const struct asb_exam *exam, const cJSON *claim)
+{
+	const char *reason;
+
+	leaks->ours++;
+	if (is_past(exam, asb_leftover_claim(claim, &reason)))
+		leave(&leaks->overdue, claim);
 }
 
 static struct leaks find_leaks(const struct asb_exam *exam)
@@ -101,9 +103,11 @@ static struct leaks find_leaks(const struct asb_exam *exam)
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, asb_json_member(exam->answers[ASB_Q_SANDBOXES].json, "items"))
-		take_object(&leaks, exam, item, "spec");
+		take_sandbox(&leaks, exam, item);
+	cJSON_ArrayForEach(item, asb_json_member(exam->answers[ASB_Q_CLAIMS].json, "items"))
+		take_claim(&leaks, exam, item);
 	cJSON_ArrayForEach(item, asb_json_member(exam->answers[ASB_Q_PODS].json, "items"))
-		take_pod(&leaks, item);
+		take_pod(&leaks, exam, item);
 	return leaks;
 }
 
@@ -122,34 +126,33 @@ static char *unhold_step(const struct asb_exam *exam, const struct leftovers *he
 			held->names.data, exam->namespace_);
 }
 
+static char *cleanup_step(const struct asb_exam *exam)
+{
+	return asb_strf("%s -n %s cleanup", exam->options->program, exam->namespace_);
+}
+
 static void report_leaks(const struct asb_exam *exam, const struct leaks *leaks,
 			 struct asb_checkup *checkup)
 {
-	const char *program = exam->options->program, *namespace_ = exam->namespace_;
-
 	if (leaks->held.count > 0)
 		asb_checkup_add(checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_PROBLEM,
 				unhold_step(exam, &leaks->held),
 				"%zu deleted, but held by finalizers: %s", leaks->held.count,
 				leaks->held.names.data);
 	if (leaks->overdue.count > 0)
-		asb_checkup_add(checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_PROBLEM,
-				asb_strf("%s -n %s delete %s", program, namespace_,
-					 leaks->overdue.names.data),
+		asb_checkup_add(checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_PROBLEM, cleanup_step(exam),
 				"%zu past their end, and still there: %s", leaks->overdue.count,
 				leaks->overdue.names.data);
 	if (leaks->kept.count > 0)
-		asb_checkup_add(
-			checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_WARNING,
-			asb_strf("%s -n %s delete %s", program, namespace_, leaks->kept.names.data),
-			"%zu expired, kept because of shutdownPolicy Retain: %s", leaks->kept.count,
-			leaks->kept.names.data);
+		asb_checkup_add(checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_WARNING,
+				asb_strf("%s -n %s delete %s", exam->options->program,
+					 exam->namespace_, leaks->kept.names.data),
+				"%zu expired, kept because of shutdownPolicy Retain: %s",
+				leaks->kept.count, leaks->kept.names.data);
 	if (leaks->pods.count > 0)
-		asb_checkup_add(
-			checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_WARNING,
-			asb_strf("kubectl -n %s delete pod %s", namespace_, leaks->pods.names.data),
-			"%zu plain pods have ended, and are still there: %s", leaks->pods.count,
-			leaks->pods.names.data);
+		asb_checkup_add(checkup, ASB_CHECK_SANDBOXES, ASB_CHECK_WARNING, cleanup_step(exam),
+				"%zu plain pods have ended, and are still there: %s",
+				leaks->pods.count, leaks->pods.names.data);
 }
 
 void asb_judge_sandboxes(const struct asb_exam *exam, struct asb_checkup *checkup)
