@@ -16,10 +16,9 @@
 
 /* What is to be done. */
 enum action {
-	NOTHING,
 	REMAKE,	    /* with the options of `text` instead of those of the same name */
 	RENAME,	    /* make it anew under another name */
-	RESTART,    /* delete the pod: the controller makes another */
+	RESTART,    /* it needs another pod */
 	RETRY,	    /* `text`, then let the controller try at once: it waits longer each time */
 	EDIT,	    /* change the object */
 	EXTEND,	    /* give it time again */
@@ -99,14 +98,6 @@ static const struct step steps[] = {
 	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} && " PLUGIN
 		"pool scale {pool} {size}"},
 	{"claim-refused", REMAKE, ""},
-	/* on its way: nothing to be done */
-	{"running", NOTHING, NULL},
-	{"claiming", NOTHING, NULL},
-	{"former-pod", NOTHING, NULL},
-	{"conflict", NOTHING, NULL},
-	{"pulling", NOTHING, NULL},
-	{"scaling-up", NOTHING, NULL},
-	{"preempting", NOTHING, NULL},
 	{NULL, LOOK_ROUND, NULL}, /* the sandbox is not to blame */
 };
 
@@ -348,6 +339,19 @@ static void rename_it(struct asb_buffer *out, const struct object *object)
 	add_kind(out, object, "");
 }
 
+/* A pod that ended stays; in the place of one that goes the controller makes another. */
+static void restart(struct asb_buffer *out, const struct object *object)
+{
+	const cJSON *pod = object->findings->pod;
+
+	if (is_plain_pod(object))
+		remake(out, object, "");
+	else if (pod == NULL || asb_json_string(pod, "metadata/deletionTimestamp") != NULL)
+		expand(out, object, PLUGIN "status {name}");
+	else
+		expand(out, object, KUBECTL "delete pod {pod}");
+}
+
 static void extend(struct asb_buffer *out, const struct object *object)
 {
 	if (object->claim != NULL)
@@ -406,8 +410,6 @@ static struct step find_step(const struct object *object, const struct asb_diagn
 static void take_step(struct asb_buffer *out, const struct object *object, const struct step *step)
 {
 	switch (step->action) {
-	case NOTHING:
-		return;
 	case REMAKE:
 		remake(out, object, step->text);
 		return;
@@ -415,10 +417,7 @@ static void take_step(struct asb_buffer *out, const struct object *object, const
 		rename_it(out, object);
 		return;
 	case RESTART:
-		if (is_plain_pod(object))
-			remake(out, object, "");
-		else
-			expand(out, object, KUBECTL "delete pod {pod}");
+		restart(out, object);
 		return;
 	case RETRY:
 		expand(out, object, step->text);
@@ -455,9 +454,5 @@ char *asb_next_step(const struct asb_findings *findings, const cJSON *claim, con
 	init_object(&object, findings, claim, pool);
 	step = find_step(&object, diagnosis);
 	take_step(&out, &object, &step);
-	if (out.length == 0) {
-		asb_buffer_release(&out);
-		return NULL;
-	}
 	return asb_buffer_steal(&out);
 }

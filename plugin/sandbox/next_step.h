@@ -25,7 +25,8 @@
 /*
  * For the diagnosis of those findings; `claim` is the SandboxClaim that the Sandbox belongs to, or
  * that has none yet (findings->sandbox then is NULL); `pool` the SandboxWarmPool that it names or
- * that the Sandbox waits in; both may be NULL. Heap; NULL: there is nothing to be done.
+ * that the Sandbox waits in; both may be NULL. Heap. What nobody can say at the sandbox itself is
+ * looked for in the installation.
  */
 char *asb_next_step(const struct asb_findings *findings, const cJSON *claim, const cJSON *pool,
 		    const struct asb_diagnosis *diagnosis);

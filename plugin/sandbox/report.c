@@ -20,6 +20,7 @@
 
 /* On its way for longer than this, something is wrong even if nobody says what. */
 #define LONGEST_START_MS (2 * 60 * 1000)
+#define LONGEST_PULL_MS (10 * 60 * 1000)
 /* The controller acts within 2 s of the end; a deletion has its grace period besides. */
 #define OVERDUE_MS 30000
 #define NOT_READY_MS 10000
@@ -193,8 +194,10 @@ static enum state judge_running(const struct asb_facts *facts, struct asb_diagno
 static enum state judge(const struct asb_facts *facts, struct asb_diagnosis *diagnosis)
 {
 	int64_t age = facts->now_ms - since(facts);
-	int64_t patience = diagnosis->patience_ms > 0 ? diagnosis->patience_ms : LONGEST_START_MS;
+	int64_t patience = diagnosis->patience_ms;
 
+	if (patience == 0)
+		patience = is(diagnosis->code, "pulling") ? LONGEST_PULL_MS : LONGEST_START_MS;
 	switch (diagnosis->verdict) {
 	case ASB_VERDICT_RUNNING:
 		return judge_running(facts, diagnosis);

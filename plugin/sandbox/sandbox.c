@@ -145,12 +145,12 @@ int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnos
 	ASB_TEXT step = NULL;
 
 	asb_fail(err, "%s", diagnosis->cause);
-	if (sandbox->kind->shared)
+	if (sandbox->kind->shared) {
 		step = asb_next_step(&findings, sandbox->claim.newest, NULL, diagnosis);
-	if (step != NULL)
 		asb_hint(err, "%s", step);
-	else if (diagnosis->hint[0] != '\0')
+	} else if (diagnosis->hint[0] != '\0') {
 		asb_hint(err, "%s", diagnosis->hint);
+	}
 	return -1;
 }
 

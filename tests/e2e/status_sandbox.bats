@@ -371,4 +371,14 @@ END
   grep -q "error: .*sandbox \"$name\" was suspended by somebody" said
   grep -qx "hint: kubectl agentsandbox -n $NS resume $name" said
 }
+
+@test "a command that was killed for lack of memory is told the limit and how to raise it" {
+  name=$(unique heavy)
+  asb create "$name" --memory 64Mi
+  run asb exec "$name" 'tail /dev/zero'
+  echo "$output"
+  [ "$status" -eq 137 ]
+  [[ "$output" == *"out of memory (limit 64Mi)"* || "$output" == *"ran out of memory and was killed (limit 64Mi)"* ]]
+  [[ "$output" == *"hint: "*"create $name"*"--memory MEMORY"* ]]
+}
 command_runs() { admin -n $NS logs "$1" 2>/dev/null | grep -q 'sleep 100'; }
