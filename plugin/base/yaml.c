@@ -400,17 +400,42 @@ static cJSON *read_document(struct reader *reader)
 	return read_node(reader);
 }
 
-static void release_anchors(struct reader *reader)
+static void forget_anchors(struct reader *reader)
 {
-	size_t i;
-
-	for (i = 0; i < reader->anchor_count; i++)
-		free(reader->anchors[i].name);
-	free(reader->anchors);
+	while (reader->anchor_count > 0)
+		free(reader->anchors[--reader->anchor_count].name);
 }
 
-cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
-			    struct asb_yaml_lines *lines, struct asb_error *err)
+/* All of them, without empty ones: an array. Anchors are each document's own. */
+static cJSON *read_documents(struct reader *reader)
+{
+	cJSON *all = cJSON_CreateArray();
+
+	while (next_event(reader) == 0) {
+		cJSON *node;
+
+		if (reader->event.type == YAML_STREAM_END_EVENT)
+			return all;
+		if (reader->event.type == YAML_DOCUMENT_START_EVENT)
+			forget_anchors(reader);
+		if (reader->event.type == YAML_STREAM_START_EVENT ||
+		    reader->event.type == YAML_DOCUMENT_START_EVENT ||
+		    reader->event.type == YAML_DOCUMENT_END_EVENT)
+			continue;
+		node = read_node(reader);
+		if (node == NULL)
+			break;
+		if (cJSON_IsNull(node))
+			cJSON_Delete(node);
+		else
+			cJSON_AddItemToArray(all, node);
+	}
+	cJSON_Delete(all);
+	return NULL;
+}
+
+static cJSON *parse(const char *text, size_t n, const char *name, struct asb_yaml_lines *lines,
+		    cJSON *(*read)(struct reader *), struct asb_error *err)
 {
 	struct reader reader = {.err = err, .lines = lines};
 	cJSON *json;
@@ -424,7 +449,7 @@ cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
 	asb_error_clear(err);
 	reader.merged = cJSON_CreateArray();
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, n);
-	json = read_document(&reader);
+	json = read(&reader);
 	/* An explicit "---" without a node is a null scalar; a file of comments has no document. */
 	if (json != NULL && cJSON_IsNull(json)) {
 		cJSON_Delete(json);
@@ -432,11 +457,24 @@ cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
 	}
 	yaml_event_delete(&reader.event);
 	yaml_parser_delete(&reader.parser);
-	release_anchors(&reader);
+	forget_anchors(&reader);
+	free(reader.anchors);
 	cJSON_Delete(reader.merged);
 	if (json == NULL)
 		asb_wrap(err, "%s", name);
 	return json;
+}
+
+cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
+			    struct asb_yaml_lines *lines, struct asb_error *err)
+{
+	return parse(text, n, name, lines, read_document, err);
+}
+
+cJSON *asb_yaml_parse_documents(const char *text, size_t n, const char *name,
+				struct asb_yaml_lines *lines, struct asb_error *err)
+{
+	return parse(text, n, name, lines, read_documents, err);
 }
 
 cJSON *asb_yaml_parse(const char *text, size_t n, const char *name, struct asb_error *err)

@@ -26,6 +26,10 @@ struct asb_yaml_lines {
 cJSON *asb_yaml_parse_lines(const char *text, size_t n, const char *name,
 			    struct asb_yaml_lines *lines, struct asb_error *err);
 
+/* All documents of a stream, parted by "---", in an array; empty ones are left out. */
+cJSON *asb_yaml_parse_documents(const char *text, size_t n, const char *name,
+				struct asb_yaml_lines *lines, struct asb_error *err);
+
 /* The line, from 1, of a member's key; 0 for what came in through an alias or "<<", and for
  * elements of a sequence. Takes time by the number of members. */
 size_t asb_yaml_line(const struct asb_yaml_lines *lines, const cJSON *member);

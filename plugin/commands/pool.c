@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool.c - `pool`: sandboxes that run before anybody asks for one. */
+/* pool.c - `pool`: sandboxes that run before anybody asks for one; pool_create.c makes them. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "plugin/base/age.h"
 #include "plugin/commands/cluster.h"
-#include "plugin/commands/run_options.h"
+#include "plugin/commands/pool.h"
 #include "plugin/sandbox/pool.h"
+#include "plugin/sandbox/pool_autoscaler.h"
 #include "plugin/term/table.h"
-
-#define DEFAULT_REPLICAS 1
 
 static int take_name(const char *command, size_t more, const struct asb_operands *operands,
 		     struct asb_error *err)
@@ -20,113 +19,6 @@ static int take_name(const char *command, size_t more, const struct asb_operands
 	return asb_fail_usage(err, "pool %s takes the name of one pool%s", command,
 			      more == 0 ? "" : " and a number");
 }
-
-/* --- pool create --- */
-
-struct create_values {
-	const char *image, *image_pull_policy, *runtime_class, *service_account;
-	const char *cpu, *memory, *user, *arch;
-	int64_t replicas;
-};
-
-#define AT(field) offsetof(struct create_values, field)
-
-static const struct asb_command_option create_options[] = {
-	{"replicas", 0, ASB_OPTION_INT, AT(replicas), "N",
-	 "how many sandboxes are kept ready (default 1)"},
-	{"image", 0, ASB_OPTION_STRING, AT(image), "IMAGE",
-	 "container image, any one (default " ASB_DEFAULT_IMAGE ")"},
-	{"image-pull-policy", 0, ASB_OPTION_STRING, AT(image_pull_policy), "POLICY",
-	 "Always, IfNotPresent or Never (default " ASB_DEFAULT_IMAGE_PULL_POLICY ")"},
-	{"runtime-class", 0, ASB_OPTION_STRING, AT(runtime_class), "NAME",
-	 "RuntimeClass of a stronger wall, such as gvisor or kata (default none)"},
-	{"arch", 0, ASB_OPTION_STRING, AT(arch), "ARCH",
-	 "architecture of the nodes, amd64 or arm64 (default what the RuntimeClass and the nodes "
-	 "tell, else amd64)"},
-	{"service-account", 0, ASB_OPTION_STRING, AT(service_account), "NAME",
-	 "what commands may do in the cluster (default " ASB_DEFAULT_SERVICE_ACCOUNT ")"},
-	{"cpu", 0, ASB_OPTION_STRING, AT(cpu), "QUANTITY",
-	 "most CPU each may use, such as 2 or 500m (default " ASB_DEFAULT_CPU ")"},
-	{"memory", 0, ASB_OPTION_STRING, AT(memory), "QUANTITY",
-	 "most memory each may use, such as 2Gi (default " ASB_DEFAULT_MEMORY ")"},
-	{"user", 0, ASB_OPTION_STRING, AT(user), "UID",
-	 "numeric user inside, or \"image\" for the image's own (default 1001)"},
-	{0},
-};
-
-static const struct create_values create_defaults = {
-	.image = ASB_DEFAULT_IMAGE,
-	.image_pull_policy = ASB_DEFAULT_IMAGE_PULL_POLICY,
-	.service_account = ASB_DEFAULT_SERVICE_ACCOUNT,
-	.cpu = ASB_DEFAULT_CPU,
-	.memory = ASB_DEFAULT_MEMORY,
-	.replicas = DEFAULT_REPLICAS,
-};
-
-static struct asb_pool_options pool_options(const struct create_values *values, const char *name)
-{
-	const char *class = values->runtime_class, *arch = values->arch;
-
-	return (struct asb_pool_options){
-		.name = name,
-		.replicas = values->replicas,
-		.sandbox =
-			{
-				.image = values->image,
-				.image_pull_policy = values->image_pull_policy,
-				.runtime_class = class != NULL && class[0] != '\0' ? class : NULL,
-				.arch = arch != NULL && arch[0] != '\0' ? arch : NULL,
-				.service_account = values->service_account,
-				.cpu = values->cpu,
-				.memory = values->memory,
-				.user = values->user,
-			},
-	};
-}
-
-static int run_create(const struct asb_context *context, const void *values,
-		      const struct asb_operands *operands, struct asb_error *err)
-{
-	const struct create_values *own = values;
-	struct asb_pool_options options;
-	struct asb_cluster cluster = {0};
-	int rc = -1;
-
-	if (take_name("create", 0, operands, err) != 0)
-		return -1;
-	options = pool_options(own, operands->items[0]);
-	if (asb_check_object_name("--runtime-class", options.sandbox.runtime_class, err) != 0 ||
-	    asb_check_object_name("--service-account", own->service_account, err) != 0 ||
-	    asb_check_arch(options.sandbox.arch, err) != 0 || asb_pool_check(&options, err) != 0)
-		return -1;
-	if (asb_cluster_open(&cluster, context, err) == 0) {
-		options.sandbox.namespace_ = cluster.namespace_;
-		options.sandbox.inner_namespace = cluster.kubeconfig.namespace_;
-		rc = asb_pool_create(cluster.http, cluster.api, &options, err);
-	}
-	if (rc == 0)
-		printf("pool \"%s\" created: %lld to be kept ready\n", options.name,
-		       (long long)own->replicas);
-	asb_cluster_close(&cluster);
-	return rc;
-}
-
-static const struct asb_command create = {
-	.name = "create",
-	.summary = "Makes a warm pool",
-	.usage = "pool create [options] NAME",
-	.description = "The cluster then keeps that many sandboxes running, and makes a new one "
-		       "for each that is claimed by `run --pool NAME`. They cost what running "
-		       "sandboxes cost. kubectl inside works in the namespace that your context "
-		       "has now, whoever claims one.",
-	.examples = "pool create tools --replicas 3\n"
-		    "run --pool tools -- kubectl get pods -A",
-	.options = create_options,
-	.values_size = sizeof(struct create_values),
-	.defaults = &create_defaults,
-	.settings = true,
-	.run = run_create,
-};
 
 /* --- pool list, pool status --- */
 
@@ -215,12 +107,30 @@ static const struct asb_command list = {
 	.run = run_list,
 };
 
+static void print_status(const struct asb_cluster *cluster, const cJSON *pool,
+			 const cJSON *autoscaler)
+{
+	struct asb_table table;
+
+	start_table(&table);
+	add_row(&table, pool, server_now_ms(cluster->http));
+	asb_table_print(&table, stdout);
+	asb_table_release(&table);
+	if (autoscaler != NULL) {
+		ASB_TEXT text = asb_autoscaler_describe(autoscaler);
+
+		fputs("autoscaler: ", stdout);
+		asb_print_safely(stdout, text);
+		putchar('\n');
+	}
+}
+
 static int run_status(const struct asb_context *context, const void *values,
 		      const struct asb_operands *operands, struct asb_error *err)
 {
 	struct asb_cluster cluster = {0};
 	ASB_JSON pool = NULL;
-	struct asb_table table;
+	ASB_JSON autoscaler = NULL;
 
 	(void)values;
 	if (take_name("status", 0, operands, err) != 0)
@@ -228,14 +138,13 @@ static int run_status(const struct asb_context *context, const void *values,
 	if (asb_cluster_open(&cluster, context, err) == 0)
 		pool = asb_pool_get(cluster.http, cluster.api, cluster.namespace_,
 				    operands->items[0], err);
-	if (pool != NULL) {
-		start_table(&table);
-		add_row(&table, pool, server_now_ms(cluster.http));
-		asb_table_print(&table, stdout);
-		asb_table_release(&table);
-	}
+	if (pool != NULL)
+		autoscaler = asb_autoscaler_get(cluster.http, cluster.namespace_,
+						operands->items[0], err);
+	if (!asb_failed(err))
+		print_status(&cluster, pool, autoscaler);
 	asb_cluster_close(&cluster);
-	if (pool == NULL)
+	if (asb_failed(err))
 		return -1;
 	return ready_of(pool) >= desired_of(pool) ? ASB_STATUS_OK : ASB_STATUS_PROBLEMS;
 }
@@ -244,8 +153,9 @@ static const struct asb_command status = {
 	.name = "status",
 	.summary = "Shows one warm pool; fails when it is not full",
 	.usage = "pool status NAME",
-	.description = "Exit status: 0 when all desired sandboxes are ready, 1 when not, 125 when "
-		       "that can't be found out.",
+	.description = "With --max it also shows whether the autoscaler works, and why not. Exit "
+		       "status: 0 when all desired sandboxes are ready, 1 when not, 125 when that "
+		       "can't be found out.",
 	.examples = "pool status tools",
 	.settings = true,
 	.run = run_status,
@@ -254,7 +164,7 @@ static const struct asb_command status = {
 /* --- pool scale, pool delete --- */
 
 /* A number without sign, -1: it is none. */
-static int64_t parse_replicas(const char *text)
+static int64_t parse_size(const char *text)
 {
 	char *end;
 	long value;
@@ -269,23 +179,23 @@ static int run_scale(const struct asb_context *context, const void *values,
 		     const struct asb_operands *operands, struct asb_error *err)
 {
 	struct asb_cluster cluster = {0};
-	int64_t replicas;
+	int64_t size;
 	int rc = -1;
 
 	(void)values;
 	if (take_name("scale", 1, operands, err) != 0)
 		return -1;
-	replicas = parse_replicas(operands->items[1]);
-	if (replicas < 0) {
+	size = parse_size(operands->items[1]);
+	if (size < 0) {
 		asb_fail_usage(err, "\"%s\" is no size of a pool", operands->items[1]);
 		return asb_hint(err, "say how many sandboxes are to be kept ready, such as 3");
 	}
 	if (asb_cluster_open(&cluster, context, err) == 0)
 		rc = asb_pool_scale(cluster.http, cluster.api, cluster.namespace_,
-				    operands->items[0], replicas, err);
+				    operands->items[0], size, err);
 	if (rc == 0)
 		printf("pool \"%s\" scaled: %lld to be kept ready\n", operands->items[0],
-		       (long long)replicas);
+		       (long long)size);
 	asb_cluster_close(&cluster);
 	return rc;
 }
@@ -294,7 +204,8 @@ static const struct asb_command scale = {
 	.name = "scale",
 	.summary = "Changes how many sandboxes a pool keeps ready",
 	.usage = "pool scale NAME N",
-	.description = "With 0 the pool stays, and each claim starts a sandbox of its own.",
+	.description = "With 0 the pool stays, and each claim starts a sandbox of its own. Of a "
+		       "pool with --max it moves the lower end.",
 	.examples = "pool scale tools 10",
 	.settings = true,
 	.run = run_scale,
@@ -330,8 +241,8 @@ static const struct asb_command delete = {
 
 /* --- pool --- */
 
-static const struct asb_command *const subcommands[] = {&create, &list,	  &status,
-							&scale,	 &delete, NULL};
+static const struct asb_command *const subcommands[] = {
+	&asb_command_pool_create, &list, &status, &scale, &delete, NULL};
 
 const struct asb_command asb_command_pool = {
 	.name = "pool",
@@ -339,7 +250,7 @@ const struct asb_command asb_command_pool = {
 	.usage = "pool create|list|status|scale|delete",
 	.description = "A warm pool is a template and a number: so many sandboxes run before "
 		       "anybody asks for one.",
-	.examples = "pool create tools --replicas 3\n"
+	.examples = "pool create tools --size 3\n"
 		    "run --pool tools -- kubectl get nodes\n"
 		    "pool delete tools",
 	.subcommands = subcommands,

@@ -172,11 +172,21 @@ static int start_binding(struct asb_sandbox *sandbox, const char *name, struct a
 
 /* --- and from then on --- */
 
+static bool runs(const cJSON *pod)
+{
+	const cJSON *status = asb_json_find(pod, "status/containerStatuses", "name", ASB_CONTAINER);
+
+	return asb_json_at(status, "state/running") != NULL;
+}
+
+/* When no Sandbox of the pool is ready, the controller gives one that still starts, or makes one.
+ */
 static int judge_launch(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	const char *pool = sandbox->options.pool;
+	bool cold = asb_claim_is_cold(sandbox->claim.newest, sandbox->found);
 
-	if (!asb_claim_is_cold(sandbox->claim.newest, sandbox->found))
+	if (!cold && runs(sandbox->found_pod))
 		return 0;
 	if (sandbox->options.cold == ASB_COLD_NEVER) {
 		asb_fail(err, "warm pool \"%s\" has no sandbox ready", pool);
@@ -185,9 +195,9 @@ static int judge_launch(struct asb_sandbox *sandbox, struct asb_error *err)
 				"or let one be started with --cold=allow",
 				sandbox->options.namespace_, pool);
 	}
-	asb_sandbox_notice(
-		sandbox, "warm pool \"%s\" has no sandbox ready: one is started from its template",
-		pool);
+	asb_sandbox_notice(sandbox, "warm pool \"%s\" has no sandbox ready: one %s", pool,
+			   cold ? "is started from its template"
+				: "that does not run yet was claimed");
 	return 0;
 }
 

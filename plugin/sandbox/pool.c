@@ -7,6 +7,8 @@
 #include "plugin/sandbox/inner_config.h"
 #include "plugin/sandbox/inventory.h"
 #include "plugin/sandbox/labels.h"
+#include "plugin/sandbox/overlay.h"
+#include "plugin/sandbox/pool_autoscaler.h"
 #include "plugin/sandbox/shim_configmap.h"
 #include "plugin/sandbox/spec.h"
 
@@ -16,6 +18,19 @@
 
 /* --- the objects --- */
 
+static int check_most(const struct asb_pool_options *options, struct asb_error *err)
+{
+	if (options->most < options->size || options->most > MOST_REPLICAS) {
+		asb_fail_usage(err, "a pool of %lld can't have %lld at most",
+			       (long long)options->size, (long long)options->most);
+		return asb_hint(err, "the most is between the size and 1000");
+	}
+	if (options->size > 0)
+		return 0;
+	asb_fail_usage(err, "a pool of 0 can't grow by itself");
+	return asb_hint(err, "an autoscaler needs at least 1: --size 1");
+}
+
 int asb_pool_check(const struct asb_pool_options *options, struct asb_error *err)
 {
 	if (!asb_is_dns_label(options->name) || strlen(options->name) > LONGEST_NAME) {
@@ -23,10 +38,12 @@ int asb_pool_check(const struct asb_pool_options *options, struct asb_error *err
 		return asb_hint(err, "use up to 57 lower case letters, digits and '-', with a "
 				     "letter or digit at both ends");
 	}
-	if (options->replicas < 0 || options->replicas > MOST_REPLICAS) {
-		asb_fail_usage(err, "%lld is no size of a pool", (long long)options->replicas);
+	if (options->size < 0 || options->size > MOST_REPLICAS) {
+		asb_fail_usage(err, "%lld is no size of a pool", (long long)options->size);
 		return asb_hint(err, "say how many sandboxes are to be kept ready, 0 to 1000");
 	}
+	if (options->most != 0 && check_most(options, err) < 0)
+		return -1;
 	return asb_spec_check(&options->sandbox, err);
 }
 
@@ -52,6 +69,8 @@ cJSON *asb_pool_template(const struct asb_pool_options *options,
 			    inner_namespace(options));
 	asb_json_set_string(template, "spec/dnsPolicy", "ClusterFirst");
 	asb_json_set(object, "spec/podTemplate", template);
+	if (options->sandbox.base != NULL)
+		asb_overlay_apply(object, options->sandbox.base);
 	return object;
 }
 
@@ -62,7 +81,10 @@ cJSON *asb_pool_object(const struct asb_pool_options *options, const struct asb_
 	asb_json_set_string(object, "apiVersion", api->extension);
 	asb_json_set_string(object, "metadata/name", options->name);
 	asb_labels_set(object, "metadata", "pool", NULL);
-	asb_json_set_number(object, "spec/replicas", (double)options->replicas);
+	asb_json_set_number(object, "spec/replicas", (double)options->size);
+	if (options->update_strategy != NULL)
+		asb_json_set(object, "spec/updateStrategy",
+			     cJSON_Duplicate(options->update_strategy, true));
 	asb_json_set_string(object, "spec/sandboxTemplateRef/name", options->name);
 	return object;
 }
@@ -159,6 +181,23 @@ static int place(struct asb_http *http, const struct asb_pool_options *options,
 	return rc;
 }
 
+/* A pool that can't get its autoscaler goes again. */
+static int create_autoscaler(struct asb_http *http, const struct asb_api *api,
+			     const struct asb_pool_options *options, const cJSON *pool,
+			     struct asb_error *err)
+{
+	const char *namespace_ = options->sandbox.namespace_;
+	ASB_TEXT path = asb_api_path(&api->pools, namespace_, options->name, NULL);
+	struct asb_error ignored = ASB_ERROR_INIT;
+	ASB_JSON made = create_one(http, &asb_autoscalers, namespace_,
+				   asb_autoscaler_object(pool, options->most), err);
+
+	if (made != NULL)
+		return 0;
+	asb_api_delete(http, path, asb_json_string(pool, "metadata/uid"), "Background", &ignored);
+	return explain("horizontalpodautoscaler", options->name, namespace_, err);
+}
+
 /* What hangs on the template: its kubeconfig, which garbage collection takes along, and the pool.
  */
 static int create_rest(struct asb_http *http, const struct asb_api *api,
@@ -175,7 +214,9 @@ static int create_rest(struct asb_http *http, const struct asb_api *api,
 	if (config == NULL)
 		return explain("configmap", options->name, namespace_, err);
 	pool = create_one(http, &api->pools, namespace_, asb_pool_object(options, api), err);
-	return pool != NULL ? 0 : explain("sandboxwarmpool", options->name, namespace_, err);
+	if (pool == NULL)
+		return explain("sandboxwarmpool", options->name, namespace_, err);
+	return options->most == 0 ? 0 : create_autoscaler(http, api, options, pool, err);
 }
 
 int asb_pool_create(struct asb_http *http, const struct asb_api *api,
@@ -186,6 +227,10 @@ int asb_pool_create(struct asb_http *http, const struct asb_api *api,
 		{.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxtemplates", .verb = "delete"},
 		{.group = ASB_EXTENSIONS_GROUP, .resource = "sandboxwarmpools", .verb = "create"},
 		{.group = "", .resource = "configmaps", .verb = "create"},
+		{.group = asb_autoscalers.group,
+		 .resource = asb_autoscalers.plural,
+		 .verb = "create",
+		 .optional = options->most == 0},
 	};
 	const char *namespace_ = options->sandbox.namespace_;
 	ASB_TEXT path = asb_api_path(&api->templates, namespace_, options->name, NULL);
@@ -236,17 +281,29 @@ cJSON *asb_pool_get(struct asb_http *http, const struct asb_api *api, const char
 	return pool;
 }
 
+/* An autoscaler would take back what is below its lower end. */
+static int scale_autoscaler(struct asb_http *http, const char *namespace_, const char *name,
+			    int64_t size, struct asb_error *err)
+{
+	ASB_JSON autoscaler = asb_autoscaler_get(http, namespace_, name, err);
+
+	if (autoscaler == NULL)
+		return asb_failed(err) ? -1 : 0;
+	return asb_autoscaler_raise(http, autoscaler, size, err);
+}
+
 int asb_pool_scale(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-		   const char *name, int64_t replicas, struct asb_error *err)
+		   const char *name, int64_t size, struct asb_error *err)
 {
 	ASB_TEXT path = asb_api_path(&api->pools, namespace_, name, NULL);
 	ASB_JSON patch = asb_json_literal("{}");
 	ASB_JSON answer = NULL;
 
-	if (replicas < 0 || replicas > MOST_REPLICAS)
-		return asb_fail_usage(err, "%lld is no size of a pool, 0 to 1000",
-				      (long long)replicas);
-	asb_json_set_number(patch, "spec/replicas", (double)replicas);
+	if (size < 0 || size > MOST_REPLICAS)
+		return asb_fail_usage(err, "%lld is no size of a pool, 0 to 1000", (long long)size);
+	if (scale_autoscaler(http, namespace_, name, size, err) < 0)
+		return -1;
+	asb_json_set_number(patch, "spec/replicas", (double)size);
 	answer = asb_api_merge_patch(http, path, patch, err);
 	return answer != NULL ? 0 : hint_list(namespace_, err);
 }

@@ -24,9 +24,12 @@
 
 struct asb_pool_options { /* borrowed */
 	const char *name;
-	int64_t replicas;
-	struct asb_sandbox_options
-		sandbox; /* namespace_, inner_namespace, image ... of the pods; no name, no times */
+	int64_t size; /* how many are kept ready */
+	int64_t most; /* and at most, by an autoscaler (pool_autoscaler.h); 0: there is none */
+	/* namespace_, inner_namespace, image ... of the pods; no name, no times. `base` is a
+	 * template of the user's own, with spec/podTemplate as in a Sandbox. */
+	struct asb_sandbox_options sandbox;
+	const cJSON *update_strategy; /* of the pool, as it is; NULL: none */
 };
 
 /* 0, or -1 with a usage error: what is wrong whatever the cluster says. */
@@ -47,8 +50,9 @@ cJSON *asb_pool_list(struct asb_http *http, const struct asb_api *api, const cha
 		     struct asb_error *err);
 cJSON *asb_pool_get(struct asb_http *http, const struct asb_api *api, const char *namespace_,
 		    const char *name, struct asb_error *err);
+/* The pool's size, and the lower end of its autoscaler if it has one. */
 int asb_pool_scale(struct asb_http *http, const struct asb_api *api, const char *namespace_,
-		   const char *name, int64_t replicas, struct asb_error *err);
+		   const char *name, int64_t size, struct asb_error *err);
 
 /* The pool and, when it is ours, the template of its name; sandboxes that were claimed stay. */
 int asb_pool_delete(struct asb_http *http, const struct asb_api *api, const char *namespace_,

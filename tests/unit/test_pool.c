@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "plugin/sandbox/pool.h"
+#include "plugin/sandbox/pool_autoscaler.h"
 #include "plugin/sandbox/shim_configmap.h"
 #include "tests/unit/fake_api.h"
 
@@ -24,7 +25,7 @@
 
 static const struct asb_pool_options tools = {
 	.name = "tools",
-	.replicas = 3,
+	.size = 3,
 	.sandbox = {.namespace_ = "computer",
 		    .inner_namespace = "work",
 		    .image = "docker.io/acme/tool:1",
@@ -178,20 +179,131 @@ static void scaled(void **state)
 	fake_api_stop(&api);
 }
 
+#define HPA "/apis/autoscaling/v2/namespaces/computer/horizontalpodautoscalers/tools"
+
+static void autoscaled(void **state)
+{
+	struct asb_pool_options options = tools;
+	struct fake_api api = {0};
+	struct asb_error err = ASB_ERROR_INIT;
+	const cJSON *object;
+
+	(void)state;
+	options.most = 8;
+	fake_api_start(&api);
+	assert_int_equal(asb_pool_create(api.http, &asb_api_v1beta1, &options, &err), 0);
+	object = fake_get(&api, HPA);
+	assert_string_equal(asb_json_string(object, "metadata/ownerReferences/0/uid"),
+			    asb_json_string(fake_get(&api, POOL), "metadata/uid"));
+	assert_string_equal(asb_json_string(object, "spec/scaleTargetRef/kind"), "SandboxWarmPool");
+	assert_int_equal(asb_json_number(object, "spec/minReplicas", 0), 3);
+	assert_int_equal(asb_json_number(object, "spec/maxReplicas", 0), 8);
+	assert_string_equal(asb_json_string(object, "spec/metrics/0/external/metric/selector/"
+						    "matchLabels/warmpool_name"),
+			    "tools");
+	/* its lower end goes along, within its range */
+	api.log[0] = '\0';
+	assert_int_equal(asb_pool_scale(api.http, &asb_api_v1beta1, "computer", "tools", 5, &err),
+			 0);
+	assert_string_equal(api.log, "PATCH " HPA "\nPATCH " POOL "\n");
+	for (int size = 0; size < 10; size += 9) {
+		assert_int_equal(
+			asb_pool_scale(api.http, &asb_api_v1beta1, "computer", "tools", size, &err),
+			-1);
+		assert_int_equal(err.status, ASB_STATUS_USAGE);
+	}
+	fake_api_stop(&api);
+}
+
+/* A pool that can't be kept in bounds is none. */
+static void no_autoscaler_no_pool(void **state)
+{
+	static const char *const denied[] = {NULL, "create horizontalpodautoscalers"};
+	struct asb_pool_options options = tools;
+
+	(void)state;
+	options.most = 8;
+	for (size_t i = 0; i < 2; i++) {
+		struct fake_api api = {.denied = denied[i]};
+		struct asb_error err = ASB_ERROR_INIT;
+
+		fake_api_start(&api);
+		if (denied[i] == NULL)
+			fake_put(&api, HPA, THEIRS);
+		assert_int_equal(asb_pool_create(api.http, &asb_api_v1beta1, &options, &err), -1);
+		assert_null(fake_get(&api, POOL));
+		assert_null(fake_get(&api, TEMPLATE));
+		fake_api_stop(&api);
+	}
+}
+
+static void autoscaler_in_words(void **state)
+{
+	static const struct {
+		const char *json, *text;
+	} cases[] = {
+		{"{\"spec\":{\"minReplicas\":2,\"maxReplicas\":6}}", "2 to 6, not looked at yet"},
+		{"{\"spec\":{\"minReplicas\":2,\"maxReplicas\":6},\"status\":{\"conditions\":["
+		 "{\"type\":\"ScalingActive\",\"status\":\"True\"}]}}",
+		 "2 to 6, active"},
+		{"{\"spec\":{\"minReplicas\":2,\"maxReplicas\":6},\"status\":{\"conditions\":["
+		 "{\"type\":\"ScalingActive\",\"status\":\"False\",\"reason\":\"R\","
+		 "\"message\":\"m\"}]}}",
+		 "2 to 6, not active: R: m"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ASB_JSON json = asb_json_literal(cases[i].json);
+		ASB_TEXT text = asb_autoscaler_describe(json);
+
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+/* The user's own template comes first, and what it leaves open is ours. */
+static void own_template(void **state)
+{
+	ASB_JSON base = asb_json_literal(
+		"{\"metadata\":{\"name\":\"x\",\"labels\":{\"team\":\"blue\"}},\"spec\":{"
+		"\"networkPolicyManagement\":\"Managed\",\"podTemplate\":{\"spec\":{"
+		"\"containers\":[{\"name\":\"main\",\"image\":\"own\"}]}}}}");
+	const struct asb_placement placement = {&asb_shims[0], false};
+	struct asb_pool_options options = tools;
+	ASB_JSON template = NULL;
+	const cJSON *pod;
+
+	(void)state;
+	options.sandbox.base = base;
+	template = asb_pool_template(&options, &placement, &asb_api_v1beta1);
+	pod = asb_json_at(template, "spec/podTemplate/spec");
+	assert_string_equal(asb_json_string(template, "metadata/name"), "tools");
+	assert_string_equal(asb_json_string(template, "metadata/labels/team"), "blue");
+	assert_string_equal(asb_json_string(template, "spec/networkPolicyManagement"), "Managed");
+	assert_string_equal(asb_json_string(pod, "containers/0/image"), "own");
+	assert_string_equal(asb_json_string(pod, "containers/0/command/1"), "init");
+	assert_string_equal(asb_json_string(pod, "dnsPolicy"), "ClusterFirst");
+	assert_true(asb_json_bool(pod, "automountServiceAccountToken", false));
+}
+
 static void usage_errors(void **state)
 {
 	static const struct {
 		const char *name;
-		int64_t replicas;
+		int64_t replicas, most;
 		bool fine;
 	} cases[] = {
-		{"tools", 0, true},
-		{"tools", -1, false},
-		{"tools", 1001, false},
-		{"Tools", 1, false},
-		{"", 1, false},
-		{"a23456789012345678901234567890123456789012345678901234567", 1, true},
-		{"a234567890123456789012345678901234567890123456789012345678", 1, false},
+		{"tools", 2, 2, true},
+		{"tools", 2, 1, false},
+		{"tools", 2, 1001, false},
+		{"tools", 0, 5, false},
+		{"tools", 0, 0, true},
+		{"tools", -1, 0, false},
+		{"tools", 1001, 0, false},
+		{"Tools", 1, 0, false},
+		{"", 1, 0, false},
+		{"a23456789012345678901234567890123456789012345678901234567", 1, 0, true},
+		{"a234567890123456789012345678901234567890123456789012345678", 1, 0, false},
 	};
 
 	(void)state;
@@ -200,7 +312,8 @@ static void usage_errors(void **state)
 		struct asb_error err = ASB_ERROR_INIT;
 
 		options.name = cases[i].name;
-		options.replicas = cases[i].replicas;
+		options.size = cases[i].replicas;
+		options.most = cases[i].most;
 		assert_int_equal(asb_pool_check(&options, &err), cases[i].fine ? 0 : -1);
 		assert_int_equal(err.status, cases[i].fine ? 0 : ASB_STATUS_USAGE);
 	}
@@ -216,6 +329,10 @@ int main(void)
 		cmocka_unit_test(another_shim_is_refused),
 		cmocka_unit_test(deleted),
 		cmocka_unit_test(scaled),
+		cmocka_unit_test(autoscaled),
+		cmocka_unit_test(no_autoscaler_no_pool),
+		cmocka_unit_test(autoscaler_in_words),
+		cmocka_unit_test(own_template),
 		cmocka_unit_test(usage_errors),
 	};
 

@@ -252,14 +252,34 @@ static void test_mistakes(void **state)
 	refused("a: \xff\n", "f: byte 3: invalid leading UTF-8 octet");
 }
 
+static void test_many_documents(void **state)
+{
+	static const char text[] = "# none\n---\na: &x 1\n---\n\n---\nb: 2\n...\n";
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_yaml_lines lines = {0};
+	cJSON *all = asb_yaml_parse_documents(text, strlen(text), "f", &lines, &err);
+
+	(void)state;
+	assert_int_equal(cJSON_GetArraySize(all), 2);
+	assert_int_equal(asb_json_number(all, "0/a", 0), 1);
+	assert_int_equal(asb_yaml_line(&lines, asb_json_at(all, "1/b")), 7);
+	asb_yaml_lines_release(&lines);
+	cJSON_Delete(all);
+	/* an anchor is its document's own */
+	all = asb_yaml_parse_documents("a: &x 1\n---\nb: *x\n", 18, "f", NULL, &err);
+	assert_null(all);
+	assert_non_null(strstr(err.message, "line 3"));
+	assert_non_null(strstr(err.message, "unknown anchor"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_documents), cmocka_unit_test(test_json_is_yaml),
-		cmocka_unit_test(test_scalars),	  cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_aliases),	  cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_many_documents), cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_json_is_yaml),   cmocka_unit_test(test_scalars),
+		cmocka_unit_test(test_keys),	       cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_bounds),	       cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_lines),	       cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
