@@ -15,6 +15,7 @@ teardown_file() {
   in_own delete lives --ignore-not-found
   within 30 no_pods
   KUBECONFIG=$ADMIN_KUBECONFIG kubectl agentsandbox -n "$OWN" setup --uninstall --force
+  admin delete validatingadmissionpolicy,validatingadmissionpolicybinding "$OWN" --ignore-not-found
   admin delete namespace "$OWN" --ignore-not-found --wait=false
 }
 
@@ -91,6 +92,49 @@ no_forgotten() { ! there configmap forgotten; }
   [ -z "$output" ]
   there sandbox "$name"
   in_own delete "$name"
+}
+
+@test "what a controller that stands still has not ended is ended" {
+  # in this namespace alone: it may delete nothing
+  admin apply -f - <<END
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: $OWN}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: $OWN}}
+    resourceRules:
+    - {apiGroups: [agents.x-k8s.io, extensions.agents.x-k8s.io], apiVersions: ["*"], operations: [DELETE], resources: ["*"]}
+  validations:
+  - {expression: "!request.userInfo.username.startsWith('system:serviceaccount:agent-sandbox-system:')", message: it stands still}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: $OWN}
+spec: {policyName: $OWN, validationActions: [Deny]}
+END
+  within 30 stands_still
+  in_own create over --ttl 10s -q
+  end=$(own get sandbox over -o jsonpath='{.spec.shutdownTime}')
+  own create --validate=false -f - <<END
+{apiVersion: $(own get sandbox over -o jsonpath='{.apiVersion}' | sed s/^/extensions./), kind: SandboxClaim,
+ metadata: {name: over-too, labels: {$LABELS}},
+ spec: {warmPoolRef: {name: none}, sandboxTemplateRef: {name: none}, lifecycle: {shutdownTime: "$end", shutdownPolicy: Delete}}}
+END
+  run ! old_enough sandbox.agents.x-k8s.io/over
+  within 30 old_enough sandbox.agents.x-k8s.io/over
+  run -0 --separate-stderr in_own cleanup --older-than 2s
+  [[ "$output" == *"sandbox.agents.x-k8s.io/over deleted"* ]]
+  [[ "$output" == *"sandboxclaim.extensions.agents.x-k8s.io/over-too deleted"* ]]
+  [[ "$output" != *lives* ]]
+  run ! there sandbox over
+  run ! there sandboxclaim over-too
+  admin delete validatingadmissionpolicy,validatingadmissionpolicybinding "$OWN"
+  run -0 in_own exec lives 'echo alive'
+}
+stands_still() {
+  admin -n "$OWN" delete sandbox lives --dry-run=server --as=system:serviceaccount:agent-sandbox-system:agent-sandbox-controller 2>&1 |
+    grep -q 'it stands still'
 }
 
 @test "-A names the namespaces" {
