@@ -60,7 +60,7 @@ static char *make_again_step(const struct asb_exam *exam, const cJSON *pool)
 	const char *image = sandbox != NULL ? asb_inventory_image(sandbox) : NULL;
 	const char *class = asb_json_string(sandbox, "spec/podTemplate/spec/runtimeClassName");
 
-	return asb_strf("%s -n %s pool delete %s\n%s -n %s pool create %s --replicas %.0f%s%s%s%s",
+	return asb_strf("%s -n %s pool delete %s\n%s -n %s pool create %s --size %.0f%s%s%s%s",
 			program, namespace_, name_of(pool), program, namespace_, name_of(pool),
 			asb_json_number(pool, "spec/replicas", 1), image != NULL ? " --image " : "",
 			image != NULL ? image : "", class != NULL ? " --runtime-class " : "",
@@ -88,7 +88,7 @@ static void judge_trouble(const struct asb_exam *exam, const cJSON *pool, const 
 	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM,
 			image && asb_inventory_is_ours(pool)
 				? asb_strf("%s -n %s pool delete %s\n"
-					   "%s -n %s pool create %s --replicas %.0f --image IMAGE",
+					   "%s -n %s pool create %s --size %.0f --image IMAGE",
 					   exam->options->program, exam->namespace_, name_of(pool),
 					   exam->options->program, exam->namespace_, name_of(pool),
 					   asb_json_number(pool, "spec/replicas", 1))

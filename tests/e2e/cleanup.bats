@@ -43,7 +43,7 @@ there() { own get "$@" >/dev/null 2>&1; }
   made ConfigMap run-without-owner "$LABELS, app.kubernetes.io/component: kubeconfig"
   made ConfigMap in-use "$LABELS, app.kubernetes.io/component: shim"
   made ConfigMap theirs "a: b"
-  in_own pool create forgotten --replicas 0
+  in_own pool create forgotten --size 0
   own delete sandboxwarmpool forgotten
   within 20 old_enough configmap/run-without-owner
   within 20 old_enough pod/left

@@ -90,7 +90,7 @@ shows() { asb logs "$1" | grep -qE "$2"; }
 
 @test "claims and plain pods have a trail too" {
   pool=$(unique pool) name=$(unique claim) plain=$(unique plain)
-  asb pool create "$pool" --replicas 1
+  asb pool create "$pool" --size 1
   within 90 asb pool status "$pool"
   asb run -q --pool "$pool" --keep --name "$name" 'echo claimed'
   run -0 asb logs "$name"
