@@ -25,10 +25,16 @@ void asb_buffer_release(struct asb_buffer *buf)
 	*buf = (struct asb_buffer){.data = asb_buffer_empty, .limit = buf->limit};
 }
 
+void asb_wipe(void *bytes, size_t n)
+{
+	memset(bytes, 0, n);
+	__asm__ volatile("" : : "r"(bytes) : "memory"); /* somebody might look */
+}
+
 void asb_buffer_release_secret(struct asb_buffer *buf)
 {
 	if (buf->capacity > 0)
-		explicit_bzero(buf->data - buf->offset, buf->capacity);
+		asb_wipe(buf->data - buf->offset, buf->capacity);
 	asb_buffer_release(buf);
 }
 

@@ -52,6 +52,9 @@ void asb_buffer_reset(struct asb_buffer *buf);
 /* Hands the storage over to the caller (free()); the buffer is empty afterwards. Never NULL. */
 char *asb_buffer_steal(struct asb_buffer *buf);
 
+/* Overwrites a secret that is not needed any more; no compiler leaves this out. */
+void asb_wipe(void *bytes, size_t n);
+
 /* malloc, calloc and strdup that end the program instead of returning NULL. asb_strdup(NULL) is
  * NULL. */
 void *asb_malloc(size_t n);

@@ -34,7 +34,7 @@ static int read_all(int fd, size_t limit, struct asb_buffer *out, struct asb_err
 			break;
 		}
 	}
-	explicit_bzero(chunk, sizeof chunk); /* the file may hold a key */
+	asb_wipe(chunk, sizeof chunk); /* the file may hold a key */
 	return rc;
 }
 

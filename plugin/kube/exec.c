@@ -19,8 +19,12 @@ static int open_pair(struct asb_exec *exec, struct asb_error *err)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 		return asb_fail_errno(err, "cannot make a socket pair");
+	for (int i = 0; i < 2; i++) {
+		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
+		fcntl(pair[i], F_SETFL, O_NONBLOCK);
+	}
 	exec->fd = pair[0];
 	exec->local = pair[1];
 	return 0;

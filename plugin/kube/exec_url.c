@@ -129,8 +129,8 @@ static char *basic(const char *username, const char *password)
 
 	EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)pair, (int)n);
 	value = asb_strf("Basic %s", encoded);
-	explicit_bzero(pair, n);
-	explicit_bzero(encoded, strlen(encoded));
+	asb_wipe(pair, n);
+	asb_wipe(encoded, strlen(encoded));
 	return value;
 }
 
@@ -167,7 +167,7 @@ int asb_exec_request_init(struct asb_exec_request *request, const struct asb_kub
 static void free_secret(char *text)
 {
 	if (text != NULL)
-		explicit_bzero(text, strlen(text));
+		asb_wipe(text, strlen(text));
 	free(text);
 }
 

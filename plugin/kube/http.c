@@ -112,7 +112,7 @@ void asb_http_free(struct asb_http *http)
 	asb_buffer_release_secret(&http->authorization);
 	asb_warnings_release(&http->warnings);
 	if (http->proxy != NULL)
-		explicit_bzero(http->proxy, strlen(http->proxy));
+		asb_wipe(http->proxy, strlen(http->proxy));
 	free(http->proxy);
 	free(http->host_header);
 	free(http->base);

@@ -17,7 +17,7 @@
 void asb_transfer_free_headers(struct curl_slist *headers)
 {
 	for (struct curl_slist *h = headers; h != NULL; h = h->next)
-		explicit_bzero(h->data, strlen(h->data));
+		asb_wipe(h->data, strlen(h->data));
 	curl_slist_free_all(headers);
 }
 
@@ -93,8 +93,13 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 
 	(void)context;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
+#ifdef TCP_USER_TIMEOUT
 	if (purpose == CURLSOCKTYPE_IPCXN)
 		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+#else
+	(void)ms;
+	(void)purpose;
+#endif
 	return CURL_SOCKOPT_OK;
 }
 

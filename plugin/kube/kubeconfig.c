@@ -224,7 +224,7 @@ int asb_kubeconfig_load(const struct asb_kubeconfig_flags *flags, struct asb_kub
 static void free_secret(char *text)
 {
 	if (text != NULL)
-		explicit_bzero(text, strlen(text));
+		asb_wipe(text, strlen(text));
 	free(text);
 }
 

@@ -160,6 +160,6 @@ void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_bu
 	else if (kubeconfig->token != NULL)
 		asb_buffer_addstr(out, kubeconfig->token);
 	if (fresh != NULL)
-		explicit_bzero(fresh, strlen(fresh));
+		asb_wipe(fresh, strlen(fresh));
 	free(fresh);
 }

@@ -77,7 +77,7 @@ static void wipe(cJSON *json)
 {
 	for (; json != NULL; json = json->next) {
 		if (cJSON_IsString(json))
-			explicit_bzero(json->valuestring, strlen(json->valuestring));
+			asb_wipe(json->valuestring, strlen(json->valuestring));
 		wipe(json->child);
 	}
 }

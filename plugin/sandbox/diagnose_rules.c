@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "plugin/base/buffer.h"
 #include "plugin/base/printable.h"
@@ -55,13 +56,23 @@ void asb_subject_init(struct asb_subject *subject, const cJSON *sandbox, const c
 	subject->other_arch = strcmp(subject->arch, "amd64") == 0 ? "arm64" : "amd64";
 }
 
+/* Whatever the case. */
+static bool holds(const char *text, const char *part)
+{
+	size_t n = strlen(part);
+
+	while (*text != '\0' && strncasecmp(text, part, n) != 0)
+		text++;
+	return *text != '\0';
+}
+
 const struct asb_rule *asb_rule_find(const struct asb_rule *rules, const char *message)
 {
 	for (;; rules++) {
 		if (rules->needle == NULL)
 			return rules;
-		if (strcasestr(message, rules->needle) != NULL &&
-		    (rules->needle2 == NULL || strcasestr(message, rules->needle2) != NULL))
+		if (holds(message, rules->needle) &&
+		    (rules->needle2 == NULL || holds(message, rules->needle2)))
 			return rules;
 	}
 }

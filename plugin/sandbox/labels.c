@@ -2,7 +2,8 @@
 #include "plugin/sandbox/labels.h"
 
 #include <string.h>
-#include <sys/random.h>
+#include <sys/random.h> /* where macOS has getentropy */
+#include <unistd.h>
 
 #include "plugin/base/buffer.h"
 
@@ -45,7 +46,7 @@ char *asb_random_name(struct asb_error *err)
 	unsigned char random[RANDOM_CHARACTERS];
 	char text[RANDOM_CHARACTERS + 1];
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+	if (getentropy(random, sizeof(random)) != 0) {
 		asb_fail_errno(err, "no random bytes for a name");
 		return NULL;
 	}

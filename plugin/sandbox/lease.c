@@ -17,7 +17,11 @@ int64_t asb_lease_clock_ms(void)
 {
 	struct timespec now;
 
+#ifdef CLOCK_BOOTTIME
 	clock_gettime(CLOCK_BOOTTIME, &now);
+#else
+	clock_gettime(CLOCK_MONOTONIC, &now); /* runs on while macOS sleeps */
+#endif
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
