@@ -142,6 +142,20 @@ static int examine(const struct asb_context *context, const struct asb_run_value
 
 /* --- the command --- */
 
+/* What a sandbox is like that is there is not to be said again. */
+static int check_typed(const struct asb_operands *operands, struct asb_error *err)
+{
+	for (const struct asb_command_option *option = options; option->name != NULL; option++) {
+		if (strcmp(option->name, "output") != 0 &&
+		    asb_operands_gave(operands, option->name))
+			return asb_fail_usage(err,
+					      "--%s with the name of a sandbox: it is for "
+					      "status without one",
+					      option->name);
+	}
+	return 0;
+}
+
 static int run_status(const struct asb_context *context, const void *values,
 		      const struct asb_operands *operands, struct asb_error *err)
 {
@@ -154,20 +168,31 @@ static int run_status(const struct asb_context *context, const void *values,
 		return asb_fail_usage(err, "status takes one name, not %zu", operands->count);
 	if (operands->count == 0)
 		return examine(context, own, operands, json, err);
-	if (asb_cluster_check_name("sandbox", operands->items[0], err) != 0)
+	if (check_typed(operands, err) != 0 ||
+	    asb_cluster_check_name("sandbox", operands->items[0], err) != 0)
 		return -1;
 	return asb_status_sandbox(context, operands->items[0], json, err);
 }
 
 const struct asb_command asb_command_status = {
 	.name = "status",
-	.summary = "Says what is wrong with a sandbox, or with the installation",
+	.summary = "Says what is wrong with the installation, or with a sandbox, and what to do",
 	.usage = "status [options]\n"
-		 "status NAME [options]",
-	.description = "Says what is wrong, and what to do about it.",
+		 "status NAME [-o json]",
+	.description =
+		"Without a name everything is examined that `run` with these options would need: "
+		"API server and nodes, agent-sandbox and its controller, namespace, rights, quota, "
+		"RuntimeClass, network, warm pools, and what has been left behind. Each check is a "
+		"line; problems come first, the cause before what follows from it, each with what "
+		"to paste next. What you may not read is \"unknown\", and no problem. Nothing is "
+		"changed: objects are read, and a pod is sent as a dry run.\n"
+		"With a name that sandbox is explained: what keeps it from working, and what has "
+		"happened to it since it was made.\n"
+		"Exit status: 0 when no problem was found (warnings are none), 1 when there is one "
+		"or the API server does not answer, 125 when that can't be found out.",
 	.examples = "status\n"
-		    "status box\n"
-		    "status --runtime-class gvisor",
+		    "status --runtime-class gvisor\n"
+		    "status box",
 	.options = options,
 	.values_size = sizeof(struct asb_run_values),
 	.defaults = &asb_run_defaults,

@@ -175,6 +175,16 @@ static void judge_down(const struct asb_exam *exam, struct asb_checkup *checkup)
 			why);
 }
 
+static void judge_up(const struct asb_exam *exam, struct asb_checkup *checkup)
+{
+	ASB_TEXT tag = asb_controller_tag(exam);
+
+	asb_checkup_add(checkup, ASB_CHECK_CONTROLLER, ASB_CHECK_OK, NULL,
+			"%s, %s %s/%s is available", tag != NULL ? tag : image_of(exam->controller),
+			exam->controller_kind, asb_controller_namespace(exam),
+			name_of(exam->controller));
+}
+
 void asb_judge_controller(const struct asb_exam *exam, struct asb_checkup *checkup)
 {
 	const cJSON *controller = exam->controller;
@@ -195,14 +205,12 @@ void asb_judge_controller(const struct asb_exam *exam, struct asb_checkup *check
 	else if (ready < 1)
 		judge_down(exam, checkup);
 	else
-		asb_checkup_add(checkup, ASB_CHECK_CONTROLLER, ASB_CHECK_OK, NULL,
-				"%s %s/%s is available, %s", exam->controller_kind, namespace_,
-				name_of(controller), image_of(controller));
+		judge_up(exam, checkup);
 }
 
 /* --- which one it is --- */
 
-/* Releases below `fixed` have the fault; from the newest to the oldest. */
+/* Releases below `fixed` have the fault; the gravest first. */
 static const struct fault {
 	int fixed[3];
 	const char *text;
@@ -227,28 +235,42 @@ static bool is_older(const int a[3], const int b[3])
 	return false;
 }
 
+/* The first releases had a StatefulSet, which the Deployment does not take the place of. */
+static char *update_step(const struct asb_exam *exam)
+{
+	ASB_TEXT install = asb_install_step(UPDATE);
+
+	if (strcmp(exam->controller_kind, "deployment") == 0)
+		return asb_strdup(install);
+	return asb_strf("kubectl -n %s delete %s %s\n%s", asb_controller_namespace(exam),
+			exam->controller_kind, name_of(exam->controller), install);
+}
+
+static const char *fault_of(const int version[3])
+{
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (is_older(version, faults[i].fixed))
+			return faults[i].text;
+	}
+	return NULL;
+}
+
 void asb_judge_version(const struct asb_exam *exam, struct asb_checkup *checkup)
 {
 	static const int beta[] = {0, 5, 0};
 	ASB_TEXT tag = asb_controller_tag(exam);
+	const char *fault;
 	int version[3];
 
 	if (asb_exam_plain_pods(exam) || !parse_version(tag, version))
 		return; /* nothing to say about it */
-	if (is_older(version, beta)) {
-		asb_checkup_add(checkup, ASB_CHECK_VERSION, ASB_CHECK_WARNING,
-				asb_install_step(UPDATE),
+	fault = fault_of(version);
+	if (is_older(version, beta))
+		asb_checkup_add(checkup, ASB_CHECK_VERSION, ASB_CHECK_WARNING, update_step(exam),
 				"%s serves v1alpha1 only, which v1.0 no longer has", tag);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		if (!is_older(version, faults[i].fixed))
-			continue;
-		asb_checkup_add(checkup, ASB_CHECK_VERSION, ASB_CHECK_WARNING,
-				asb_install_step(UPDATE), "%s has a known fault: %s", tag,
-				faults[i].text);
-		return;
-	}
+	else if (fault != NULL)
+		asb_checkup_add(checkup, ASB_CHECK_VERSION, ASB_CHECK_WARNING, update_step(exam),
+				"%s has a known fault: %s", tag, fault);
 }
 
 /* --- extensions --- */

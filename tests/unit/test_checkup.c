@@ -253,6 +253,8 @@ static void the_first_release(void **state)
 	expect(cluster, ASB_CHECK_VERSION, ASB_CHECK_WARNING, "v0.1.0", "/v0.5.6/");
 	assert_int_equal(asb_checkup_count(&cluster->checkup, ASB_CHECK_PROBLEM), 0);
 	expect(cluster, ASB_CHECK_CONTROLLER, ASB_CHECK_OK, "statefulset", NULL);
+	expect(cluster, ASB_CHECK_VERSION, ASB_CHECK_WARNING, "v0.1.0",
+	       "kubectl -n agent-sandbox-system delete statefulset agent-sandbox-controller\n");
 }
 
 static void webhook(void **state)
