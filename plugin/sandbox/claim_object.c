@@ -31,8 +31,13 @@ static const struct asb_rule rules[] = {
 	 "the claim was refused: {text}", NULL},
 	{"ClaimExpired", NULL, "expired", TERMINAL, "the lease of the claim has run out", NULL},
 	{"SandboxExpired", NULL, "expired", TERMINAL, "the claimed sandbox has expired", NULL},
+	{"SandboxMissing", NULL, "sandbox-missing", TERMINAL, "the Sandbox of the claim has gone",
+	 NULL},
 	{NULL, NULL, "claiming", PENDING, "warm pool \"{name}\" has not given a sandbox yet", NULL},
 };
+
+static const struct asb_rule running_rule = {
+	NULL, NULL, "running", ASB_VERDICT_RUNNING, 0, "its Sandbox is ready", NULL};
 
 static const struct asb_rule no_controller_rule = {
 	NULL,
@@ -77,6 +82,7 @@ void asb_claim_diagnose(const cJSON *claim, const char *pool, struct asb_diagnos
 {
 	const cJSON *ready = asb_json_find(claim, "status/conditions", "type", "Ready");
 	const char *namespace_ = asb_json_string(claim, "metadata/namespace");
+	const char *status = asb_json_string(ready, "status");
 	const char *reason = asb_json_string(ready, "reason");
 	const char *message = asb_json_string(ready, "message");
 	const struct asb_subject subject = {
@@ -91,7 +97,9 @@ void asb_claim_diagnose(const cJSON *claim, const char *pool, struct asb_diagnos
 
 	if (message == NULL)
 		message = "";
-	if (reason == NULL)
+	if (status != NULL && strcmp(status, "True") == 0)
+		asb_rule_apply(&running_rule, &subject, "", out);
+	else if (reason == NULL)
 		asb_rule_apply(&no_controller_rule, &subject, "", out);
 	else if (strcmp(reason, "ReconcilerError") == 0)
 		asb_diagnose_admission(message, &subject, out);

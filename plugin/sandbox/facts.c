@@ -138,7 +138,7 @@ static bool is_hidden(const struct question *question)
 
 /* Things of the same name that have nothing to do with each other, and the pod of a Sandbox that
  * has gone. `hidden`: the Sandbox can't be read. */
-static void sort_out(struct asb_facts *facts, bool hidden)
+static void sort_out(struct asb_facts *facts)
 {
 	const char *uid = asb_json_string(facts->claim, "metadata/uid");
 
@@ -153,8 +153,9 @@ static void sort_out(struct asb_facts *facts, bool hidden)
 		if (!asb_observer_is_owned(facts->pod, uid))
 			drop(&facts->pod);
 	} else if (facts->claim != NULL ||
-		   !(hidden ? asb_inventory_is_ours(facts->pod)
-			    : facts->pod != NULL && asb_root_is_plain_pod(facts->pod))) {
+		   !(facts->sandbox_hidden
+			     ? asb_inventory_is_ours(facts->pod)
+			     : facts->pod != NULL && asb_root_is_plain_pod(facts->pod))) {
 		drop(&facts->pod);
 	}
 }
@@ -186,14 +187,15 @@ static void take_all(struct asb_facts *facts, struct inquiry *inquiry)
 	facts->pool = take(inquiry, POOL);
 	move_events(facts, inquiry, EVENTS);
 	move_events(facts, inquiry, POD_EVENTS);
-	sort_out(facts, is_hidden(&questions[SANDBOX]));
+	facts->sandbox_hidden = is_hidden(&questions[SANDBOX]);
 	facts->pod_hidden = is_hidden(&questions[POD]);
+	sort_out(facts);
 	facts->events_hidden = is_hidden(&questions[EVENTS]);
 	if (facts->pod_hidden)
 		note(facts, "the pod", &questions[POD].failure);
 	if (facts->events_hidden)
 		note(facts, "events", &questions[EVENTS].failure);
-	if (facts->sandbox == NULL && is_hidden(&questions[SANDBOX]))
+	if (facts->sandbox == NULL && facts->sandbox_hidden)
 		note(facts, "the Sandbox", &questions[SANDBOX].failure);
 	/* Most users have to do with claims only when there is one. */
 	if (facts->claim == NULL && is_hidden(&questions[CLAIM]) &&

@@ -17,7 +17,8 @@ struct asb_facts {
 	cJSON *pool;		       /* of a claim, or of a Sandbox that waits in it */
 	cJSON *events;		       /* array: of all three and of those of their names before */
 	cJSON *notes;		       /* array of strings: what could not be read, and why */
-	bool pod_hidden;	       /* it may be there: it can't be read */
+	bool sandbox_hidden;	       /* it may be there: it can't be read */
+	bool pod_hidden;	       /* the same */
 	bool events_hidden;
 	int64_t now_ms; /* since 1970, by the server's clock */
 };

@@ -98,6 +98,7 @@ static const struct step steps[] = {
 	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} && " PLUGIN
 		"pool scale {pool} {size}"},
 	{"claim-refused", REMAKE, ""},
+	{"sandbox-missing", REMAKE, ""},
 	{NULL, LOOK_ROUND, NULL}, /* the sandbox is not to blame */
 };
 

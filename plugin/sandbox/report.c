@@ -191,6 +191,13 @@ static enum state judge_running(const struct asb_facts *facts, struct asb_diagno
 	return RUNNING;
 }
 
+/* A pod has its grace period to end; only one that stays beyond it is in the way. */
+static bool is_going_in_time(const struct asb_facts *facts, const struct asb_diagnosis *diagnosis)
+{
+	return is(diagnosis->code, "pod-deleting") &&
+	       facts->now_ms < time_at(facts->pod, "metadata/deletionTimestamp") + OVERDUE_MS;
+}
+
 static enum state judge(const struct asb_facts *facts, struct asb_diagnosis *diagnosis)
 {
 	int64_t age = facts->now_ms - since(facts);
@@ -207,7 +214,7 @@ static enum state judge(const struct asb_facts *facts, struct asb_diagnosis *dia
 	case ASB_VERDICT_TERMINAL:
 		break;
 	}
-	return PROBLEM;
+	return is_going_in_time(facts, diagnosis) ? STARTING : PROBLEM;
 }
 
 static void add_summary(cJSON *report, const struct asb_facts *facts, enum state state,
@@ -234,6 +241,20 @@ static void add_summary(cJSON *report, const struct asb_facts *facts, enum state
 	asb_json_set_string(report, "summary", text);
 }
 
+/* A claim that has none yet, or whose Sandbox we don't see. */
+static void diagnose_claim(const struct asb_facts *facts, struct asb_diagnosis *diagnosis)
+{
+	const char *pool = asb_claim_pool(facts->claim);
+	const char *name = asb_claim_sandbox(facts->claim);
+
+	asb_claim_diagnose(facts->claim, pool != NULL ? pool : "", diagnosis);
+	if (diagnosis->verdict != ASB_VERDICT_RUNNING || facts->sandbox_hidden)
+		return;
+	diagnosis->verdict = ASB_VERDICT_TERMINAL;
+	set_problem(diagnosis, "sandbox-missing", "sandbox \"%s\" of the claim has gone",
+		    name != NULL ? name : "");
+}
+
 static void diagnose(cJSON *report, const struct asb_facts *facts)
 {
 	bool blind = facts->pod_hidden && facts->sandbox != NULL && waits_for_pod(facts);
@@ -253,13 +274,10 @@ static void diagnose(cJSON *report, const struct asb_facts *facts)
 
 	asb_json_set_string(nothing, "metadata/name", facts->name);
 	asb_json_set_string(nothing, "metadata/namespace", facts->namespace_);
-	if (facts->sandbox == NULL && facts->claim != NULL) {
-		const char *pool = asb_claim_pool(facts->claim);
-
-		asb_claim_diagnose(facts->claim, pool != NULL ? pool : "", &diagnosis);
-	} else {
+	if (facts->sandbox == NULL && facts->claim != NULL)
+		diagnose_claim(facts, &diagnosis);
+	else
 		asb_diagnose(&findings, &diagnosis);
-	}
 	state = judge(facts, &diagnosis);
 	if (state == PROBLEM)
 		step = asb_next_step(&findings, facts->claim, facts->pool, &diagnosis);

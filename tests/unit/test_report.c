@@ -124,6 +124,28 @@ static void on_its_way(void **state)
 	expect(early, "starting", "pulling", "sandbox \"box\" is starting: node \"node-1\" pulls");
 }
 
+static void a_pod_that_goes(void **state)
+{
+	static const char sandbox[] = SANDBOX("v1beta1", "", READY);
+	ASB_JSON pod = asb_json_literal(POD(RUNNING));
+	ASB_JSON in_time = NULL;
+	ASB_JSON stuck = NULL;
+	ASB_TEXT text = NULL;
+	ASB_TEXT later = NULL;
+
+	(void)state;
+	asb_json_set_string(pod, "metadata/deletionTimestamp", "2026-11-23T01:59:58Z");
+	text = asb_json_print(pod);
+	in_time = report_of(NULL, sandbox, text, NULL);
+	expect(in_time, "starting", "pod-deleting", "the pod is being deleted");
+	asb_json_set_string(pod, "metadata/deletionTimestamp", "2026-11-23T01:50:00Z");
+	later = asb_json_print(pod);
+	stuck = report_of(NULL, sandbox, later, NULL);
+	expect(stuck, "problem", "pod-deleting", "the pod is being deleted");
+	assert_string_equal(asb_json_string(stuck, "nextStep"),
+			    "kubectl -n work delete pod box --grace-period=0 --force");
+}
+
 static void both_versions_are_suspended(void **state)
 {
 	ASB_JSON old = report_of(NULL, SANDBOX("v1alpha1", "\"replicas\":0,", WAITING), NULL, NULL);
@@ -156,6 +178,37 @@ static void an_old_word_is_not_believed(void **state)
 	(void)state;
 	expect(stale, "starting", "no-pod", "is starting");
 	expect(expired, "problem", "expired", "the lease of sandbox \"box\" has run out");
+}
+
+#define CLAIM_WITH(condition)                                                                \
+	"{\"metadata\":{\"name\":\"c\",\"namespace\":\"work\",\"creationTimestamp\":"        \
+	"\"2026-11-23T01:00:00Z\"},\"spec\":{\"warmPoolRef\":{\"name\":\"p\"}},\"status\":{" \
+	"\"sandbox\":{\"name\":\"p-x\"},\"conditions\":[" condition "]}}"
+
+/* Its Sandbox may not be read, or has gone. */
+static void a_claim_alone(void **state)
+{
+	static const char good[] = CLAIM_WITH(READY);
+	static const char bad[] =
+		CLAIM_WITH(CONDITION("Ready", "False", "SandboxMissing", "01:00:00"));
+	struct asb_facts hidden = {
+		.namespace_ = "work",
+		.name = "c",
+		.claim = asb_json_literal(good),
+		.sandbox_hidden = true,
+		.events = asb_json_literal("[]"),
+		.notes = asb_json_literal("[]"),
+		.now_ms = NOW,
+	};
+	ASB_JSON runs = asb_report(&hidden);
+	ASB_JSON gone = report_of(good, NULL, NULL, NULL);
+	ASB_JSON missing = report_of(bad, NULL, NULL, NULL);
+
+	(void)state;
+	expect(runs, "running", "running", "sandboxclaim \"c\" runs");
+	expect(gone, "problem", "sandbox-missing", "sandbox \"p-x\" of the claim has gone");
+	expect(missing, "problem", "sandbox-missing", "has gone");
+	asb_facts_release(&hidden);
 }
 
 static void a_claim_that_waits(void **state)
@@ -472,8 +525,10 @@ int main(void)
 		cmocka_unit_test(it_runs),
 		cmocka_unit_test(problems_of_what_runs),
 		cmocka_unit_test(on_its_way),
+		cmocka_unit_test(a_pod_that_goes),
 		cmocka_unit_test(both_versions_are_suspended),
 		cmocka_unit_test(an_old_word_is_not_believed),
+		cmocka_unit_test(a_claim_alone),
 		cmocka_unit_test(a_claim_that_waits),
 		cmocka_unit_test(it_is_told_in_order),
 		cmocka_unit_test(ends_are_told),
