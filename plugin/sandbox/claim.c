@@ -296,11 +296,25 @@ int asb_claim_step(struct asb_sandbox *sandbox, struct asb_error *err)
 	return asb_source_active(&claim->source) ? step_claim(sandbox, err) : 0;
 }
 
+/* The end of claims came with agent-sandbox v0.1.1; what the API server doesn't know it drops. */
+static void check_end(struct asb_sandbox *sandbox, const cJSON *made)
+{
+	if (asb_json_at(made, "spec/lifecycle") != NULL)
+		return;
+	sandbox->endless = true;
+	asb_sandbox_notice(sandbox,
+			   "claims of this agent-sandbox have no end: if this program is killed, "
+			   "sandbox %s runs on until it is deleted",
+			   sandbox->name);
+}
+
 static int step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	cJSON *made = NULL;
 	int rc = asb_sandbox_step_root(sandbox, &made, err);
 
+	if (rc == 1)
+		check_end(sandbox, made);
 	if (rc < 0 || (rc == 1 && asb_claim_follow(sandbox, made, err) < 0))
 		return -1;
 	return asb_claim_step(sandbox, err);

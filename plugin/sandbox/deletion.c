@@ -16,6 +16,11 @@ static int keep(struct asb_sandbox *sandbox, struct asb_error *err)
 	ASB_JSON patch = asb_json_literal("{}");
 	ASB_JSON answer = NULL;
 
+	if (sandbox->endless) {
+		asb_sandbox_notice(sandbox, "sandbox %s is kept until it is deleted",
+				   sandbox->name);
+		return 0;
+	}
 	if (!asb_sandbox_renewable(sandbox)) {
 		asb_sandbox_notice(sandbox,
 				   "sandbox %s is kept until the end that was fixed at its start",

@@ -110,16 +110,24 @@ static const char *word_of(const char *reason)
 	return "Starting";
 }
 
+/* v1alpha1 has no such condition, but counts the pods (and leaves out 0). */
+static bool has_no_pod(const cJSON *sandbox)
+{
+	const cJSON *suspended = asb_json_find(sandbox, "status/conditions", "type", "Suspended");
+
+	if (asb_api_of(sandbox) == &asb_api_v1alpha1)
+		return asb_json_number(sandbox, "status/replicas", 0) == 0;
+	return is(asb_json_string(suspended, "status"), "True");
+}
+
 const char *asb_inventory_status(const cJSON *sandbox)
 {
 	const cJSON *ready = asb_json_find(sandbox, "status/conditions", "type", "Ready");
-	const cJSON *suspended = asb_json_find(sandbox, "status/conditions", "type", "Suspended");
 
 	if (asb_json_string(sandbox, "metadata/deletionTimestamp") != NULL)
 		return "Terminating";
 	if (asb_is_suspended(sandbox))
-		return is(asb_json_string(suspended, "status"), "True") ? "Suspended"
-									: "Suspending";
+		return has_no_pod(sandbox) ? "Suspended" : "Suspending";
 	if (ready == NULL)
 		return "Pending";
 	if (is(asb_json_string(ready, "status"), "True"))

@@ -9,6 +9,7 @@
 #include "plugin/base/options.h"
 #include "plugin/sandbox/lease.h"
 #include "plugin/sandbox/object.h"
+#include "plugin/sandbox/observer.h"
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/source.h"
@@ -119,8 +120,11 @@ char *asb_operate_extend(struct asb_http *http, const struct asb_api *api, const
 	end = asb_lease_shutdown_time(ttl_ms, asb_http_clock_offset_ms(http));
 	asb_json_set_string(patch, end_path, end);
 	changed = asb_api_merge_patch(http, path, patch, err);
-	if (changed != NULL)
+	if (changed != NULL &&
+	    (asb_root_kind(root) != ASB_ROOT_CLAIM || asb_json_string(changed, end_path) != NULL))
 		return end;
+	if (changed != NULL)
+		asb_fail(err, "claims of this agent-sandbox have no end (they do since v0.1.1)");
 	free(end);
 	return NULL;
 }
@@ -151,6 +155,14 @@ static void on_sandbox(void *context, enum asb_watch_event event, const cJSON *o
 	if (reason != NULL && strcmp(reason, "PodNotOwned") == 0)
 		snprintf(awaited->trouble, sizeof(awaited->trouble), "%s",
 			 message != NULL ? message : reason);
+}
+
+static void on_pod(void *context, enum asb_watch_event event, const cJSON *object)
+{
+	struct awaited *awaited = context;
+
+	(void)object;
+	awaited->suspended = event == ASB_WATCH_DELETED;
 }
 
 /* 1: it is suspended. */
@@ -200,12 +212,14 @@ int asb_operate_await_suspended(struct asb_http *http, const cJSON *sandbox, int
 		.uid = asb_json_string(sandbox, "metadata/uid"),
 		.name = asb_json_string(sandbox, "metadata/name"),
 	};
+	/* No status of v1alpha1 says so: the pod has to be looked for until there is none. */
+	bool old = asb_api_of(sandbox) == &asb_api_v1alpha1;
 	const struct asb_source_target target = {
-		.resource = &asb_api_of(sandbox)->sandboxes,
+		.resource = old ? &asb_pods : &asb_api_v1beta1.sandboxes,
 		.namespace_ = asb_json_string(sandbox, "metadata/namespace"),
-		.name = awaited.name,
+		.name = old ? asb_observer_pod_name(sandbox) : awaited.name,
 		.resource_version = asb_json_string(sandbox, "metadata/resourceVersion"),
-		.may_watch = true, /* a refusal (403) makes it read */
+		.may_watch = !old, /* a refusal (403) makes it read */
 		.may_read = true,
 		.interval_ms = READ_INTERVAL_MS,
 	};
@@ -214,10 +228,9 @@ int asb_operate_await_suspended(struct asb_http *http, const cJSON *sandbox, int
 
 	if (awaited.uid == NULL || awaited.name == NULL)
 		return asb_fail(err, "the API server's answer to the Sandbox names no UID");
-	if (asb_api_of(sandbox) == &asb_api_v1alpha1)
-		return 0;
-	on_sandbox(&awaited, ASB_WATCH_MODIFIED, sandbox);
-	rc = asb_source_start(&source, http, &target, on_sandbox, &awaited, err);
+	if (!old)
+		on_sandbox(&awaited, ASB_WATCH_MODIFIED, sandbox);
+	rc = asb_source_start(&source, http, &target, old ? on_pod : on_sandbox, &awaited, err);
 	if (rc == 0)
 		rc = await(&source, &awaited, timeout_ms, err);
 	asb_source_release(&source);

@@ -29,7 +29,7 @@ cJSON *asb_operate_resume(struct asb_http *http, const struct asb_api *api, cons
 
 /* Waits until the pod of a Sandbox that asb_operate_suspend has returned is gone; -1 when it was
  * deleted, can't be suspended, or timeout_ms has passed. Reads where it may not watch. In
- * v1alpha1 nothing says so, and it is not waited for. */
+ * v1alpha1 nothing says so: there the pod itself is read. */
 int asb_operate_await_suspended(struct asb_http *http, const cJSON *sandbox, int64_t timeout_ms,
 				struct asb_error *err);
 

@@ -129,7 +129,11 @@ static int explain(const char *what, const char *name, const char *namespace_,
 static cJSON *create_one(struct asb_http *http, const struct asb_resource *resource,
 			 const char *namespace_, cJSON *object, struct asb_error *err)
 {
-	ASB_TEXT path = asb_api_path(resource, namespace_, NULL, NULL);
+	ASB_TEXT collection = asb_api_path(resource, namespace_, NULL, NULL);
+	/* The earliest releases would warn of networkPolicyManagement: they make no NetworkPolicy.
+	 */
+	bool old = strcmp(resource->version, asb_api_v1alpha1.version) == 0;
+	ASB_TEXT path = asb_strf("%s%s", collection, old ? "?fieldValidation=Ignore" : "");
 	cJSON *made = asb_api_create(http, path, object, err);
 
 	cJSON_Delete(object);

@@ -71,6 +71,7 @@ struct asb_sandbox {
 	/* What everything else hangs on (Sandbox, SandboxClaim or pod), and ConfigMaps. */
 	struct asb_object root, shim, config;
 	struct asb_claim claim;
+	bool endless;		  /* a claim in a release of agent-sandbox that ends none */
 	cJSON *found, *found_pod; /* what was opened, before it is observed */
 	struct asb_observer observer;
 	bool blind; /* the observer has failed while the command ran */

@@ -6,7 +6,15 @@
 #   admin ARG...        kubectl ARG... as cluster admin
 #   user NAME           makes a ServiceAccount e2e-users/NAME and prints a kubeconfig with its token (no rights yet)
 #   within SECONDS CMD  polls until CMD succeeds
-#   gone NAME           no Sandbox, pod or ConfigMap of that run is left in namespace computer (waits for garbage collection)
+#   gone NAME           nothing of that run is left in namespace computer (waits for garbage collection)
+#   remove NAME         deletes what a run has kept, of whatever kind
+#   pod_of NAME         its pod
+#
+# run.bats, exec.bats and cell.bats hold in every cell of tests/e2e/matrix. What a cell is comes from the environment,
+# and goes to the plugin as settings, so that no test has to know (cell_setup, cell_ready, cell_teardown):
+#
+#   E2E_MODE     cold (default): a Sandbox for each run; warm: claimed from a pool; k8s: a plain pod
+#   E2E_RUNTIME  runc (default) or gvisor
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -56,6 +64,12 @@ cluster_setup() { # in setup_file
   export PATH="$ROOT/build:$PATH"
   export XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/no-config # not the developer's settings
   export USER_KUBECONFIG=$BATS_FILE_TMPDIR/user.kubeconfig
+  export KUBECACHEDIR=$BATS_FILE_TMPDIR/kube-cache # which versions there are is not what it was an hour ago
+  E2E_KINDS=$({ # claims are there with agent-sandbox's extensions only
+    admin api-resources -o name | grep -E '^sandbox(claims|es)\.' | sort
+    printf '%s\n' pods configmaps
+  } | paste -sd,)
+  export E2E_KINDS
   admin apply -k "$ROOT/manifests" >/dev/null
   admin create namespace e2e-users --dry-run=client -o yaml | admin apply -f - >/dev/null
   user agent-user >"$USER_KUBECONFIG"
@@ -63,11 +77,70 @@ cluster_setup() { # in setup_file
   cd "$BATS_FILE_TMPDIR" || return 1
 }
 
-left() { # what of a run still exists
-  admin -n $NS get sandboxes,pods,configmaps -o name 2>/dev/null | grep -E "/$1(-|\$)"
+# --- cells ---
+
+cell_setup() { # in setup_file, behind cluster_setup
+  export E2E_MODE=${E2E_MODE:-cold} E2E_RUNTIME=${E2E_RUNTIME:-runc}
+  export E2E_POOL=e2e-$E2E_RUNTIME-$$
+  [ "$E2E_RUNTIME" = runc ] || export AGENTSANDBOX_RUNTIME_CLASS=$E2E_RUNTIME
+  case $E2E_MODE in
+  cold) ;;
+  k8s) export AGENTSANDBOX_SANDBOX=k8s ;;
+  warm)
+    asb pool create "$E2E_POOL" --size 3 >/dev/null
+    export AGENTSANDBOX_POOL=$E2E_POOL
+    ;;
+  *)
+    echo "E2E_MODE=$E2E_MODE: cold, warm or k8s"
+    return 1
+    ;;
+  esac
+}
+cell_teardown() { # in teardown_file
+  [ "$E2E_MODE" != warm ] || asb pool delete "$E2E_POOL" >/dev/null
+}
+cell_ready() { # in setup: what is called warm is warm
+  [ "$E2E_MODE" != warm ] || within 120 pool_has 2
+}
+pool_has() { # N sandboxes that wait; the first releases count only those that are there, and pods are the pool's own
+  admin -n $NS get sandboxwarmpools,pods -o json | jq -e --arg p "$E2E_POOL" --argjson n "$1" '
+    ([.items[] | select(.kind == "SandboxWarmPool" and .metadata.name == $p).status.readyReplicas // 0] +
+     [[.items[] | select(.kind == "Pod" and any(.metadata.ownerReferences[]?; .kind == "SandboxWarmPool" and .name == $p)
+       and any(.status.conditions[]?; .type == "Ready" and .status == "True"))] | length]) | max >= $n' >/dev/null
+}
+
+# Notes may be said: that a plain pod has a fixed end, that the pool was empty.
+without_notes() { grep -v '^note: ' <<<"$1" || true; }
+
+# --- what there is, and what is left ---
+
+left() { # what of a run still exists: it is named so, or belongs to what is
+  admin -n $NS get "$E2E_KINDS" -o json | jq -er --arg n "$1" '.items[] | .metadata as $m | .kind + "/" + $m.name
+    | select(([$m.name, $m.ownerReferences[]?.name] | any(. == $n)) or ($m.name | startswith($n + "-")))'
 }
 nothing_left() { ! left "$1" >/dev/null; }
 gone() { within "${2:-20}" nothing_left "$1" || { left "$1"; return 1; }; }
+
+remove() { # what it is made of goes with it
+  local kind
+  for kind in ${E2E_KINDS//,/ }; do
+    [ "$kind" = configmaps ] || admin -n $NS delete "$kind" "$1" --ignore-not-found --wait=false >/dev/null
+  done
+  gone "$1"
+}
+
+sandbox_of() { # a claim has one of another name
+  local name
+  name=$(admin -n $NS get "$E2E_KINDS" -o json | jq -r --arg n "$1" '.items[]
+    | select(.kind == "SandboxClaim" and .metadata.name == $n).status.sandbox | .name // .Name')
+  echo "${name:-$1}"
+}
+pod_of() { # named as the Sandbox, but where early releases gave it a pod that was there before
+  local sandbox
+  sandbox=$(sandbox_of "$1")
+  admin -n $NS get "$E2E_KINDS" -o json | jq -r --arg n "$sandbox" '[.items[]
+    | select(.kind == "Sandbox" and .metadata.name == $n).metadata.annotations["agents.x-k8s.io/pod-name"] | values] + [$n] | .[0]'
+}
 
 unique() { echo "e2e-$1-$$-$RANDOM"; }
 

@@ -19,6 +19,7 @@ struct fake_api {
 	/* Called before each answer; may be NULL. */
 	void (*hook)(struct fake_api *api, const char *method, const char *path);
 	void *context;
+	const char *unknown; /* field of spec that is dropped from POSTs, or NULL */
 	int patch_conflicts; /* so many PATCHes are answered with 409 */
 
 	cJSON *objects; /* path -> object */
@@ -96,9 +97,10 @@ static inline void fake_review(struct fake_api *api, const struct fake_request *
 	fake_give(request, 201, review);
 }
 
-static inline void fake_post(struct fake_api *api, const struct fake_request *request, cJSON *body)
+static inline void fake_post(struct fake_api *api, const struct fake_request *request,
+			     const char *collection, cJSON *body)
 {
-	ASB_TEXT path = asb_strf("%s/%s", request->path, asb_json_string(body, "metadata/name"));
+	ASB_TEXT path = asb_strf("%s/%s", collection, asb_json_string(body, "metadata/name"));
 	ASB_TEXT uid = asb_strf("uid-%u", request->number);
 	ASB_TEXT text = NULL;
 
@@ -108,6 +110,8 @@ static inline void fake_post(struct fake_api *api, const struct fake_request *re
 		fake_fail(request, 409, "AlreadyExists", "already exists");
 		return;
 	}
+	if (api->unknown != NULL)
+		cJSON_DeleteItemFromObject(cJSON_GetObjectItem(body, "spec"), api->unknown);
 	asb_json_set_string(body, "metadata/uid", uid);
 	asb_json_set_string(body, "metadata/namespace", "computer");
 	asb_json_set_string(body, "metadata/resourceVersion", "7");
@@ -159,7 +163,7 @@ static inline bool fake_api_handle(void *context, const struct fake_request *req
 		snprintf(api->log + used, sizeof(api->log) - used, "%s %s\n", request->method,
 			 path);
 	if (strcmp(request->method, "POST") == 0) {
-		fake_post(api, request, body);
+		fake_post(api, request, path, body);
 	} else if (strcmp(request->method, "PATCH") == 0) {
 		fake_patch(api, request, path);
 	} else if (strcmp(request->method, "DELETE") == 0) {

@@ -267,6 +267,21 @@ static void in_an_old_cluster(void **state)
 	close_world(&world);
 }
 
+/* Nothing ends it there when nobody is left to delete it, which is said. */
+static void in_the_oldest_cluster(void **state)
+{
+	struct world world = {.version = "v1alpha1", .launch = "null", .api.unknown = "lifecycle"};
+
+	(void)state;
+	open_world(&world, POOL);
+	fake_put(&world.api, EXTENSIONS "/v1alpha1" NS "sandboxwarmpools/pool",
+		 "{\"spec\":{\"sandboxTemplateRef\":{\"name\":\"tools\"}}}");
+	assert_int_equal(start(&world), 0);
+	assert_non_null(strstr(world.notice, "claims of this agent-sandbox have no end"));
+	assert_null(strstr(world.api.log, "PATCH"));
+	close_world(&world);
+}
+
 static void nothing_is_made(void **state)
 {
 	static const struct {
@@ -440,6 +455,7 @@ int main(void)
 		cmocka_unit_test(reasons_that_end_it),
 		cmocka_unit_test(a_pool_of_somebody_else),
 		cmocka_unit_test(in_an_old_cluster),
+		cmocka_unit_test(in_the_oldest_cluster),
 		cmocka_unit_test(nothing_is_made),
 		cmocka_unit_test(little_rights_suffice),
 		cmocka_unit_test(what_counts_as_cold),

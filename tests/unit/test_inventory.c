@@ -46,6 +46,10 @@ static void paths(void **state)
 	"{\"spec\":{\"operatingMode\":\"Suspended\"},\"status\":{\"conditions\":[{\"type\":" \
 	"\"Suspended\",\"status\":\"" status "\"}]}}"
 
+#define OLD(status)                          \
+	"{\"apiVersion\":\"agents.x-k8s.io/" \
+	"v1alpha1\",\"spec\":{\"replicas\":0},\"status\":{" status "}}"
+
 static void one_word_for_each_state(void **state)
 {
 	static const struct {
@@ -62,6 +66,9 @@ static void one_word_for_each_state(void **state)
 		{READY("False", "SandboxSuspended"), "Resuming"},
 		{SUSPENDED("False"), "Suspending"},
 		{SUSPENDED("True"), "Suspended"},
+		{OLD("\"replicas\":1"), "Suspending"},
+		{OLD("\"replicas\":0"), "Suspended"},
+		{OLD(""), "Suspended"},
 		{"{\"metadata\":{\"deletionTimestamp\":\"x\"}}", "Terminating"},
 	};
 

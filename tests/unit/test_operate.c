@@ -16,7 +16,8 @@
 struct world {
 	char log[4096];		/* "DELETE x {body}\n" without GETs */
 	const char *conditions; /* of the Sandbox from the second look on */
-	int looks;
+	const char *version;	/* NULL: v1beta1 */
+	int looks, pod_looks;
 	bool gone;    /* after the first look */
 	bool refused; /* DELETEs are */
 	struct fake_server server;
@@ -31,12 +32,23 @@ static void not_found(const struct fake_request *request)
 		    "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"not found\"}");
 }
 
+/* Its pod goes after two looks. */
+static void answer_pod(struct world *world, const struct fake_request *request)
+{
+	if (++world->pod_looks > 2)
+		not_found(request);
+	else
+		fake_answer(request, 200, "", "{\"metadata\":{\"name\":\"a\"}}");
+}
+
 static void answer_sandbox(struct world *world, const struct fake_request *request)
 {
 	bool changed = world->looks++ > 0 && world->conditions != NULL;
-	ASB_TEXT text = asb_strf("{\"metadata\":{\"name\":\"%s\",\"namespace\":\"computer\","
+	ASB_TEXT text = asb_strf("{\"apiVersion\":\"agents.x-k8s.io/"
+				 "%s\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"computer\","
 				 "\"uid\":\"u-1\",\"resourceVersion\":\"7\"},"
 				 "\"status\":{\"conditions\":[%s]}}",
+				 world->version != NULL ? world->version : "v1beta1",
 				 strrchr(request->path, '/') + 1, changed ? world->conditions : "");
 
 	fake_answer(request, 200, "Date: Mon, 23 Nov 2026 02:00:00 GMT\r\n", text);
@@ -55,7 +67,9 @@ static bool handle(void *context, const struct fake_request *request)
 	if (strcmp(request->method, "GET") != 0)
 		snprintf(world->log + used, sizeof(world->log) - used, "%s %s %.*s\n",
 			 request->method, name, (int)request->body_length, request->body);
-	if (strncmp(name, "no", 2) == 0 || (world->gone && world->looks > 0))
+	if (strstr(request->path, "/pods/") != NULL)
+		answer_pod(world, request);
+	else if (strncmp(name, "no", 2) == 0 || (world->gone && world->looks > 0))
 		not_found(request);
 	else if (world->refused && strcmp(request->method, "DELETE") == 0)
 		fake_answer(request, 403, "",
@@ -195,12 +209,29 @@ static void waiting_for_suspension(void **state)
 	}
 }
 
+/* No status says so there: the pod itself is looked for. */
+static void waiting_in_an_old_cluster(void **state)
+{
+	struct world world = {.version = "v1alpha1"};
+	struct asb_error err = ASB_ERROR_INIT;
+	ASB_JSON sandbox = NULL;
+
+	(void)state;
+	open_world(&world);
+	sandbox = asb_operate_suspend(world.http, &asb_api_v1alpha1, "computer", "a", &err);
+	assert_non_null(strstr(world.log, "\"replicas\":0"));
+	assert_int_equal(asb_operate_await_suspended(world.http, sandbox, 5000, &err), 0);
+	assert_int_equal(world.pod_looks, 3);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_are_deleted),
 		cmocka_unit_test(changes),
 		cmocka_unit_test(waiting_for_suspension),
+		cmocka_unit_test(waiting_in_an_old_cluster),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
