@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# gvisor.bats - the same under gVisor: another kernel below PID 1, so all that the shim asks of one is asked of that.
+# gvisor.bats - another kernel below PID 1, so all that the shim asks of one is asked of that. What run.bats and
+# exec.bats say holds under gVisor too: those are cells of the matrix.
 load helper
 
 setup_file() {
@@ -18,39 +19,6 @@ gvisor() { asb run --runtime-class gvisor "$@"; }
   [[ "${lines[0]}" == *"Starting gVisor"* ]]
   [ "${lines[1]}" = hi ]
   [ -z "$stderr" ]
-  gone "$name"
-}
-
-@test "gVisor: the agent's kubectl lists the pods of the cluster" {
-  run -0 --separate-stderr gvisor "kubectl get pods -A"
-  [[ "$output" == *agent-sandbox-controller* ]]
-}
-
-@test "gVisor: stdout and stderr stay apart, exit codes are the command's" {
-  run -7 --separate-stderr gvisor 'echo out; echo err >&2; exit 7'
-  [ "$output" = out ]
-  [ "$stderr" = err ]
-  run -137 gvisor 'kill -9 $$'
-  run -127 gvisor -- no-such-program
-  run -126 gvisor -- /etc/passwd
-}
-
-@test "gVisor: 16 MiB through stdin and 16 MiB out arrive unchanged" {
-  head -c 16M /dev/urandom >in
-  run -0 --separate-stderr gvisor -i -- sha256sum <in
-  [ "${output%% *}" = "$(sha256sum <in | cut -d' ' -f1)" ]
-  gvisor -i cat <in >out
-  cmp in out
-  rm in out
-}
-
-@test "gVisor: --timeout ends the whole tree, with 124" {
-  name=$(unique gvisor)
-  run -124 --separate-stderr gvisor --name "$name" --keep --timeout 1s -o json 'setsid sleep 61 & sleep 60'
-  [ "$(jq .timedOut <<<"$output")" = true ]
-  run ! --separate-stderr admin -n $NS exec "$name" -- pgrep sleep
-  [ -z "$output" ]
-  admin -n $NS delete sandbox "$name"
   gone "$name"
 }
 
@@ -83,9 +51,8 @@ gvisor() { asb run --runtime-class gvisor "$@"; }
 @test "gVisor: PID 1 reaps orphans" {
   name=$(unique gvisor)
   run -0 gvisor --name "$name" --keep 'for i in 1 2 3 4 5 6 7 8; do (sleep 0.1 &) ; done; sleep 0.5; grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l'
-  admin -n $NS delete sandbox "$name"
+  remove "$name"
   [ "${lines[0]}" = 0 ]
-  gone "$name"
 }
 
 @test "gVisor: under a RuntimeClass of any name" {

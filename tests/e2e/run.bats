@@ -1,22 +1,28 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# run.bats - the main job: a command runs in a Sandbox as it would at home, and nothing is left.
+# run.bats - the main job: a command runs in a Sandbox as it would at home, and nothing is left. So it does in every cell
+# of the matrix: what only one of them can show is in cold.bats, gvisor.bats and pool.bats.
 load helper
 
-setup_file() { cluster_setup; }
+setup_file() {
+  cluster_setup
+  cell_setup
+}
+teardown_file() { cell_teardown; }
+setup() { cell_ready; }
 
 @test "the agent's kubectl lists the pods of the cluster, through kubectl's plugin discovery" {
   name=$(unique list)
-  run --separate-stderr asb run --name "$name" "kubectl get pods -A"
+  run --separate-stderr asb run --name "$name" "kubectl get pods -A; hostname"
   [ "$status" -eq 0 ]
   [[ "$output" == *agent-sandbox-controller* ]]
-  [[ "$output" == *"$name"* ]]
-  [ -z "$stderr" ]
+  [[ "$output" =~ \ (${lines[-1]})\  ]] # its own pod among them
+  [ -z "$(without_notes "$stderr")" ]
   gone "$name"
 }
 
 @test "kubectl agent-sandbox works too" {
-  KUBECONFIG=$USER_KUBECONFIG run -0 kubectl agent-sandbox run "echo yes"
+  KUBECONFIG=$USER_KUBECONFIG run -0 --separate-stderr kubectl agent-sandbox run "echo yes"
   [ "$output" = yes ]
 }
 
@@ -24,14 +30,15 @@ setup_file() { cluster_setup; }
   [ -z "${AGENTSANDBOX_TEST_KUBECONFIG:-}" ] || skip "the cluster is not ours"
   "$ROOT/tests/cluster/cluster" user cert-user agentsandbox:users >"$BATS_TEST_TMPDIR/kc"
   admin -n $NS create rolebinding e2e-cert --role=kubectl-agentsandbox-user --user=cert-user --dry-run=client -o yaml | admin apply -f -
-  run -0 as_user "$BATS_TEST_TMPDIR/kc" run "echo cert"
+  run -0 --separate-stderr as_user "$BATS_TEST_TMPDIR/kc" run "echo cert"
+  admin -n $NS delete rolebinding e2e-cert
   [ "$output" = cert ]
 }
 
 @test "stdout and stderr stay apart, the exit code is the command's" {
   run -7 --separate-stderr asb run 'echo out; echo err >&2; exit 7'
   [ "$output" = out ]
-  [ "$stderr" = err ]
+  [ "$(without_notes "$stderr")" = err ]
 }
 
 @test "a killed command gives 137, a missing program 127, one that can't be executed 126" {
@@ -42,7 +49,7 @@ setup_file() { cluster_setup; }
 }
 
 @test "arguments reach the program unchanged, without a shell" {
-  run -0 asb run -- printf '%s|' 'a b' '$HOME' '*' '' 'x;y' $'two\nlines' '"q"'
+  run -0 --separate-stderr asb run -- printf '%s|' 'a b' '$HOME' '*' '' 'x;y' $'two\nlines' '"q"'
   [ "$output" = $'a b|$HOME|*||x;y|two\nlines|"q"|' ]
 }
 
@@ -59,10 +66,9 @@ setup_file() { cluster_setup; }
   run -124 --separate-stderr asb run --name "$name" --keep --timeout 1s -o json 'setsid sleep 61 & sleep 60'
   [ "$(jq .timedOut <<<"$output")" = true ]
   [ "$(jq '.durations.run < 2' <<<"$output")" = true ]
-  run ! --separate-stderr admin -n $NS exec "$name" -- pgrep sleep
+  run ! --separate-stderr admin -n $NS exec "$(pod_of "$name")" -- pgrep sleep
   [ -z "$output" ]
-  admin -n $NS delete sandbox "$name"
-  gone "$name"
+  remove "$name"
 }
 
 @test "64 MiB through stdin and 64 MiB out arrive unchanged" {
@@ -74,52 +80,16 @@ setup_file() { cluster_setup; }
   rm in out
 }
 
-@test "yes | head -c 1G grows neither the plugin beyond 32 MiB nor the shim beyond 4 MiB" {
-  name=$(unique giga)
-  background run --name "$name" --keep 'yes | head -c 1G' >/dev/null
-  within 30 pod_runs "$name"
-  peak=0 shim=0
-  until ended $plugin; do
-    rss=$(awk '/VmHWM/ {print $2}' /proc/$plugin/status 2>/dev/null || true)
-    [ "${rss:-0}" -le "$peak" ] || peak=$rss
-    rss=$(shim_rss "$name")
-    [ "${rss:-0}" -le "$shim" ] || shim=$rss
-    sleep 0.2
-  done
-  wait $plugin
-  echo "peak KiB: plugin $peak, shim $shim"
-  admin -n $NS delete sandbox "$name"
-  [ "$peak" -gt 0 ] && [ "$peak" -le 32768 ]
-  [ "$shim" -gt 0 ] && [ "$shim" -le 4096 ]
-}
-
-shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from inside where the cluster isn't ours)
-  admin -n $NS exec "$1" -- cat /proc/1/status 2>/dev/null | awk '/VmHWM/ {print $2}'
-}
-
-@test "an idle PID 1 uses at most 1 MiB and does not wake up" {
-  name=$(unique idle)
-  asb run --name "$name" --keep true
-  # the look itself is an exec of the runtime: it does not wake PID 1
-  before=$(admin -n $NS exec "$name" -- cat /proc/1/status)
-  sleep 3 # what is measured is that nothing happens meanwhile
-  after=$(admin -n $NS exec "$name" -- cat /proc/1/status)
-  admin -n $NS delete sandbox "$name"
-  echo "$after" | grep -E 'VmRSS|ctxt'
-  [ "$(awk '/VmRSS/ {print $2}' <<<"$after")" -le 1024 ]
-  [ "$(awk '/^voluntary/ {print $2}' <<<"$before")" = "$(awk '/^voluntary/ {print $2}' <<<"$after")" ]
-}
-
 @test "a command line of 100 KB works" {
   line=": $(head -c 100000 /dev/zero | tr '\0' x); echo done"
-  run -0 asb run "$line"
+  run -0 --separate-stderr asb run "$line"
   [ "$output" = done ]
 }
 
 @test "200 environment variables arrive unchanged, with blanks, quotes, newlines and semicolons" {
   args=()
   for i in $(seq 200); do args+=(--env "V$i=a b'\"; \$x"$'\n'"line $i"); done
-  run -0 asb run "${args[@]}" 'for i in $(seq 200); do v=V$i; printf "%s\0" "${!v}"; done | sha256sum'
+  run -0 --separate-stderr asb run "${args[@]}" 'for i in $(seq 200); do v=V$i; printf "%s\0" "${!v}"; done | sha256sum'
   want=$(for i in $(seq 200); do printf '%s\0' "a b'\"; \$x"$'\n'"line $i"; done | sha256sum)
   [ "$output" = "$want" ]
 }
@@ -131,24 +101,16 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
   run -2 asb run --env HOME true
 }
 
-@test "kubectl inside starts in the namespace of the caller's context" {
-  user agent-user kube-system >"$BATS_TEST_TMPDIR/kc"
-  run -0 as_user "$BATS_TEST_TMPDIR/kc" run 'kubectl config view --minify -o jsonpath={..namespace}'
-  [ "$output" = kube-system ]
-  run -0 asb run 'kubectl config view --minify -o jsonpath={..namespace}'
-  [ "$output" = default ]
-}
-
 @test "images whose user is root run as 1001; --user takes another; HOME and the work directory are writable" {
   for image in docker.io/library/debian:12 bitnami/kubectl:latest; do
-    run -0 asb run --image "$image" --image-pull-policy IfNotPresent 'id -u; touch "$HOME/a" ./b /tmp/c && echo writable; pwd'
+    run -0 --separate-stderr asb run --image "$image" --image-pull-policy IfNotPresent 'id -u; touch "$HOME/a" ./b /tmp/c && echo writable; pwd'
     [ "${lines[0]}" = 1001 ]
     [ "${lines[1]}" = writable ]
   done
-  run -0 asb run --user 4242 'id -u; touch "$HOME/a" ./b && echo writable'
+  run -0 --separate-stderr asb run --user 4242 'id -u; touch "$HOME/a" ./b && echo writable'
   [ "${lines[0]}" = 4242 ]
   [ "${lines[1]}" = writable ]
-  run -0 asb run --user image 'id -u'
+  run -0 --separate-stderr asb run --user image 'id -u'
   [ "$output" = 1001 ]
   run -125 asb run --user image --image docker.io/library/debian:12 --image-pull-policy IfNotPresent 'id -u'
   [[ "$output" == *PodSecurity* ]]
@@ -156,11 +118,10 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
 
 @test "the pod passes PodSecurity restricted, and the sandbox can't be written outside its directories" {
   [ "$(admin get namespace $NS -o jsonpath='{.metadata.labels.pod-security\.kubernetes\.io/enforce}')" = restricted ]
-  run -0 asb run 'touch /etc/x 2>&1; grep -E "CapEff|NoNewPrivs|Seccomp:" /proc/self/status'
-  [[ "$output" == *"Read-only file system"* ]]
+  run -0 --separate-stderr asb run 'touch /etc/x 2>/dev/null || echo refused; grep " / " /proc/mounts; grep CapEff /proc/self/status'
+  [[ "$output" == refused* ]]
+  [[ "$output" =~ " / "[a-z0-9]+" ro," ]]
   [[ "$output" == *"CapEff:"*0000000000000000* ]]
-  [[ "$output" == *"NoNewPrivs:"*1* ]]
-  [[ "$output" == *"Seccomp:"*2* ]]
 }
 
 @test "the agent can read everything but Secrets" {
@@ -171,11 +132,10 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
 
 @test "--workdir, --cpu and --memory are honoured" {
   name=$(unique flags)
-  run -0 asb run --name "$name" --keep --workdir /tmp --cpu 250m --memory 128Mi pwd
+  run -0 --separate-stderr asb run --name "$name" --keep --workdir /tmp --cpu 250m --memory 128Mi pwd
   [ "${lines[0]}" = /tmp ]
   [ "$(admin -n $NS get pod "$name" -o jsonpath='{.spec.containers[0].resources.limits.cpu} {.spec.containers[0].resources.limits.memory}')" = "250m 128Mi" ]
-  admin -n $NS delete sandbox "$name"
-  gone "$name"
+  remove "$name"
 }
 
 @test "a command that is killed for its memory says so" {
@@ -207,7 +167,7 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
 }
 
 @test "a reader that leaves ends the command as a pipe would" {
-  run -0 bash -c 'KUBECONFIG=$USER_KUBECONFIG timeout 60 kubectl-agentsandbox run "yes; echo \$? >&2" | head -n 1'
+  run -0 --separate-stderr bash -c 'KUBECONFIG=$USER_KUBECONFIG timeout 60 kubectl-agentsandbox run "yes; echo \$? >&2" | head -n 1'
   [ "${lines[0]}" = y ]
 }
 
@@ -245,8 +205,8 @@ shim_rss() { # peak RSS in KiB of PID 1 of a run, seen from the node (or from in
 @test "kubectl logs shows what the agent did, and no value of its environment" {
   name=$(unique audit)
   asb run --name "$name" --keep --env TOKEN=do-not-log -- echo audited
-  run -0 admin -n $NS logs "$name"
-  admin -n $NS delete sandbox "$name"
+  run -0 admin -n $NS logs "$(pod_of "$name")"
+  remove "$name"
   [[ "$output" == *'"audited"'* ]]
   [[ "$output" != *do-not-log* ]]
   jq -se 'length == 2' <<<"$output"

@@ -104,45 +104,6 @@ END
   gone "$name"
 }
 
-@test "exec runs further commands in a sandbox that stays, as run does; files stay, variables do not" {
-  name=$(unique exec)
-  kept "$name"
-  before=$(admin -n $NS get pod "$name" -o jsonpath='{.metadata.uid}')
-  run -0 --separate-stderr asb exec "$name" --env TEAM=blue 'echo $TEAM >note; cat note'
-  [ "$output" = blue ]
-  [ -z "$stderr" ]
-  run -0 asb exec "$name" 'cat note; echo "[$TEAM]"'
-  [ "$output" = $'blue\n[]' ]
-  run -0 asb exec "$name" -- printf '%s|' 'a b' '$HOME'
-  [ "$output" = 'a b|$HOME|' ]
-  run -7 asb exec "$name" 'exit 7'
-  run -127 asb exec "$name" -- no-such-program
-  run -124 asb exec "$name" --timeout 1s 'sleep 60'
-  run -0 asb exec "$name" -i -w /tmp -- sh -c 'pwd; cat' <<<typed
-  [ "$output" = $'/tmp\ntyped' ]
-  run -3 --separate-stderr asb exec "$name" -o json 'exit 3'
-  [ "$(jq -r '.sandbox + " " + (.exitCode | tostring)' <<<"$output")" = "$name 3" ]
-  run -2 asb exec "$name"
-  run -2 asb exec -- ls
-  run -2 asb exec "$name" ls -- -l
-  run -125 asb exec no-such-sandbox true
-  [[ "$output" == *"not found"* ]]
-  [ "$(admin -n $NS get pod "$name" -o jsonpath='{.metadata.uid}')" = "$before" ]
-  asb delete "$name"
-  gone "$name"
-}
-
-@test "a sandbox takes more commands one after another than it can hold at once, and ends what each leaves" {
-  name=$(unique many)
-  kept "$name"
-  for ((i = 0; i < 20; i++)); do asb exec "$name" -- true; done # the shim has room for 16 clients
-  asb exec "$name" 'sleep 1000 & true'
-  within 5 no_sleep_in "$name"
-  asb delete "$name"
-  gone "$name"
-}
-no_sleep_in() { asb exec "$1" '! cat /proc/[0-9]*/comm 2>/dev/null | grep -qx sleep'; }
-
 @test "a suspended sandbox runs nothing; resume waits until it does, or says why it never will" {
   name=$(unique resume)
   kept "$name"
