@@ -360,6 +360,22 @@ END
   gone "$name"
 }
 
+@test "a plain pod whose plugin was killed is stopped by its deadline, and the next one deletes it" {
+  name=$(unique killed)
+  background run --sandbox k8s --name "$name" --ready-timeout 5s --timeout 1s 'trap "" TERM; echo ready; sleep 600' >said 2>&1
+  within 30 pod_runs "$name"
+  kill -KILL $plugin
+  wait $plugin || true
+  admin -n $NS patch pod "$name" --type merge -p '{"spec":{"activeDeadlineSeconds":1}}' # sooner than it would be
+  over() { [ "$(admin -n $NS get pod "$name" -o jsonpath='{.status.reason}')" = DeadlineExceeded ]; }
+  within 30 over
+  asb create -q --sandbox k8s "$name-next" --wait=false
+  within 20 no_pod "$name"
+  asb delete "$name-next"
+  gone "$name"
+}
+no_pod() { ! admin -n $NS get pod "$1" >/dev/null 2>&1; }
+
 @test "create --sandbox k8s makes a plain pod that stays; exec, list and delete know it, others say why not" {
   name=$(unique stays)
   run -0 --separate-stderr asb create --sandbox k8s "$name" --ttl 10m
