@@ -101,6 +101,14 @@ static void add_record(struct asb_audit_log *log, const char *line, size_t n, si
 		(struct asb_audit_record){asb_strndup(line, n), job, start};
 }
 
+/* -1: unknown. What can't be true would not fit an integer either. */
+static double count_at(const cJSON *record, const char *path)
+{
+	double n = asb_json_number(record, path, -1);
+
+	return n >= 0 && n < 1e15 ? n : -1;
+}
+
 /* False when it was told before. */
 static bool tell_job(struct asb_audit_job *job, const cJSON *record, bool start)
 {
@@ -117,9 +125,9 @@ static bool tell_job(struct asb_audit_job *job, const cJSON *record, bool start)
 	}
 	job->end_ms = time;
 	job->status = failed ? asb_strdup("failed") : status_of(record);
-	job->duration_ms = asb_json_number(record, "duration_ms", -1);
-	job->stdout_bytes = asb_json_number(record, "stdout_bytes", -1);
-	job->stderr_bytes = asb_json_number(record, "stderr_bytes", -1);
+	job->duration_ms = count_at(record, "duration_ms");
+	job->stdout_bytes = count_at(record, "stdout_bytes");
+	job->stderr_bytes = count_at(record, "stderr_bytes");
 	return true;
 }
 

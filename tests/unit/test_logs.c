@@ -173,6 +173,9 @@ static void what_is_no_record(void **state)
 			 ASB_AUDIT_NEW);
 	assert_string_equal(log.jobs[1].command, "x ...");
 	assert_int_equal((int)log.dropped, 4);
+	assert_int_equal(take(&log, END("02", "b", "\"duration_ms\":1e300,\"stdout_bytes\":-5")),
+			 ASB_AUDIT_NEW);
+	assert_true(log.jobs[1].duration_ms == -1 && log.jobs[1].stdout_bytes == -1);
 	for (unsigned i = 0; i < 100; i++) {
 		ASB_TEXT line = asb_strf(START("01", "job-%u", "\"line\":\"x\""), i);
 
