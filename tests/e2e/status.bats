@@ -18,14 +18,15 @@ setup_file() {
 setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
 
 teardown() { # whole again, whatever the test has come to
-  unset AGENTSANDBOX_USER AGENTSANDBOX_MEMORY
+  unset AGENTSANDBOX_USER AGENTSANDBOX_MEMORY KUBECONFIG_OF
   continue_kubelet
   admin -n $NS delete resourcequota,limitrange,networkpolicy --all --ignore-not-found >/dev/null
+  admin -n $NS get roles,rolebindings -o name | grep -E '/(agentsandbox-|e2e-status$|e2e-status-user$)' |
+    xargs -r env KUBECONFIG="$ADMIN_KUBECONFIG" kubectl -n $NS delete >/dev/null
   admin delete runtimeclass e2e-status-handler --ignore-not-found >/dev/null
   admin delete namespace e2e-status --ignore-not-found >/dev/null
   admin delete clusterrolebinding e2e-status --ignore-not-found >/dev/null
   admin apply -f "$BATS_FILE_TMPDIR/gvisor.json" >/dev/null
-  admin -n $NS delete rolebinding e2e-status --ignore-not-found >/dev/null
   healthy || mend
   within 90 healthy
 }
