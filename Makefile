@@ -191,7 +191,7 @@ demo: need-deps
 
 test: need-deps
 	$(Q)$(MAKE) --no-print-directory all test-programs
-	$(Q)$(MAKE) --no-print-directory SAN=address,undefined test-programs
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all test-programs
 	$(Q)$(MAKE) --no-print-directory dist
 	$(Q)tests/run all
 
@@ -229,7 +229,7 @@ build/tests/shim-test: $(shimtest_src) $(protocol_src) $(wildcard tests/shim/*.h
 build/tests/%: tests/faults/%.c
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(CFLAGS) $(LDFLAGS) -o $@ $< -lpthread
+	$(Q)$(CC) $(BASE) $(CFLAGS) $(LDFLAGS) -o $@ $< -lssl -lcrypto -lpthread
 
 # Fuzzers share the sanitizer objects that clang instruments itself: everything is compiled anew, small as it is.
 FUZZ_SECONDS ?= 10

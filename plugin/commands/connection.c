@@ -112,5 +112,6 @@ enum asb_connection_end asb_connection_explain(struct asb_connection *connection
 		return ASB_CONNECTION_LOST;
 	if (asb_connection_too_early(&why))
 		return ASB_CONNECTION_TOO_EARLY;
-	return why.http != 0 ? ASB_CONNECTION_REFUSED : ASB_CONNECTION_LOST;
+	return asb_exec_established(connection->exec) ? ASB_CONNECTION_LOST
+						      : ASB_CONNECTION_REFUSED;
 }

@@ -151,6 +151,9 @@ static int judge(struct asb_exec *exec, struct asb_error *err)
 	if (!outcome->established)
 		return asb_fail(err, "cannot open an exec stream to %s: %s",
 				exec->request.host_header, outcome->problem);
+	if (!status.valid && outcome->status.length > 0)
+		return asb_fail(err, "the exec stream to pod %s ended with what is no Status%s",
+				exec->pod, words);
 	if (!status.valid)
 		return asb_fail(err, "the exec stream to pod %s was lost: %s%s", exec->pod,
 				outcome->problem[0] != '\0' ? outcome->problem
@@ -176,6 +179,12 @@ int asb_exec_result(struct asb_exec *exec, struct asb_error *err)
 {
 	join(exec);
 	return judge(exec, err);
+}
+
+bool asb_exec_established(struct asb_exec *exec)
+{
+	join(exec);
+	return exec->outcome.established;
 }
 
 void asb_exec_close(struct asb_exec *exec)

@@ -13,6 +13,7 @@
 #ifndef ASB_EXEC_H
 #define ASB_EXEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "plugin/base/error.h"
@@ -43,6 +44,10 @@ int asb_exec_fd(const struct asb_exec *exec);
  * remote exit code, plus what the remote process wrote on stderr (at most 4 KiB).
  */
 int asb_exec_result(struct asb_exec *exec, struct asb_error *err);
+
+/* After asb_exec_result: whether the stream came to be at all. When not, nothing has reached the
+ * container. */
+bool asb_exec_established(struct asb_exec *exec);
 
 /* Ends the connection if it is still open, joins the thread, closes the descriptor. */
 void asb_exec_close(struct asb_exec *exec);

@@ -21,6 +21,8 @@
 #include "plugin/kube/exec_internal.h"
 
 #define READ_SIZE 65536u /* pieces of messages are at most this long */
+/* From the Status, which is the last that is said, until the server closes. */
+#define CLOSE_US (5 * LWS_USEC_PER_SEC)
 
 struct wire {
 	struct asb_exec *exec;
@@ -96,6 +98,8 @@ static void on_channel(void *context, int channel, const void *bytes, size_t n)
 		keep(&wire->outcome->diagnostics, bytes, n);
 		break;
 	case ASB_EXEC_STATUS_CHANNEL:
+		if (wire->outcome->status.length == 0)
+			lws_set_timer_usecs(wire->pair, CLOSE_US);
 		keep(&wire->outcome->status, bytes, n);
 		break;
 	default:
@@ -273,6 +277,20 @@ static void on_peer_close(struct wire *wire, const unsigned char *payload, size_
 	problem(wire, text);
 }
 
+/* The connection's, which can't be cancelled in libwebsockets 4.1, or that of closing after a
+ * Status; a caller who has not taken all of the output yet gets more time. */
+static void on_deadline(struct wire *wire)
+{
+	if (!wire->outcome->established) {
+		problem(wire, "the server did not answer in time");
+		finish(wire);
+	} else if (wire->outcome->status.length > 0 && wire->inward.length > 0) {
+		lws_set_timer_usecs(wire->pair, CLOSE_US);
+	} else if (wire->outcome->status.length > 0) {
+		finish(wire);
+	}
+}
+
 /* --- callbacks -------------------------------------------------------------------------------- */
 
 static int on_pair_event(struct wire *wire, enum lws_callback_reasons reason)
@@ -286,11 +304,8 @@ static int on_pair_event(struct wire *wire, enum lws_callback_reasons reason)
 		wire->pair = NULL;
 		finish(wire);
 		return 0;
-	case LWS_CALLBACK_TIMER: /* of the connection's deadline; 4.1 can't cancel it */
-		if (wire->outcome->established)
-			return 0;
-		problem(wire, "the server did not answer in time");
-		finish(wire);
+	case LWS_CALLBACK_TIMER:
+		on_deadline(wire);
 		return 0;
 	default:
 		return 0;

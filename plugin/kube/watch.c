@@ -304,6 +304,19 @@ static int end_list(struct asb_watch *watch, struct asb_error *err)
 	return start_request(watch, err);
 }
 
+/* An answer that is cut, or that holds what no API server sends, is as bad as a failed one. */
+static void note_trouble(struct asb_watch *watch)
+{
+	if (watch->expired)
+		return;
+	if (watch->request.status / 100 != 2 && !watch->broken) {
+		asb_api_check(&watch->request, &watch->trouble);
+	} else if (watch->broken || watch->lines.pending.length > 0) {
+		asb_error_clear(&watch->trouble);
+		asb_fail(&watch->trouble, "the answer to a watch is not that of an API server");
+	}
+}
+
 static int end_request(struct asb_watch *watch, struct asb_error *err)
 {
 	int status = watch->request.status;
@@ -314,8 +327,7 @@ static int end_request(struct asb_watch *watch, struct asb_error *err)
 	}
 	if (watch->state == LISTING && status / 100 == 2)
 		return end_list(watch, err);
-	if (status / 100 != 2 && !watch->expired && !watch->broken)
-		asb_api_check(&watch->request, &watch->trouble);
+	note_trouble(watch);
 	if (watch->expired || status == 410) {
 		free(watch->version);
 		watch->version = NULL;

@@ -284,7 +284,7 @@ static int step_claim(struct asb_sandbox *sandbox, struct asb_error *err)
 	if (asb_claim_sandbox(claim->newest) != NULL)
 		return start_binding(sandbox, asb_claim_sandbox(claim->newest), err);
 	asb_claim_diagnose(claim->newest, sandbox->options.pool, &found);
-	return asb_sandbox_weigh(sandbox, &found, err);
+	return asb_sandbox_weigh(sandbox, &found, asb_source_trouble(&claim->source), err);
 }
 
 int asb_claim_step(struct asb_sandbox *sandbox, struct asb_error *err)

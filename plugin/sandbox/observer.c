@@ -249,6 +249,13 @@ int asb_observer_step(struct asb_observer *observer, struct asb_error *err)
 	return 0;
 }
 
+const struct asb_error *asb_observer_trouble(const struct asb_observer *observer)
+{
+	const struct asb_error *trouble = asb_source_trouble(&observer->sandbox_source);
+
+	return trouble != NULL ? trouble : asb_source_trouble(&observer->pod_source);
+}
+
 int asb_observer_timeout(const struct asb_observer *observer)
 {
 	int nearest = asb_nearer_timeout(asb_source_timeout(&observer->sandbox_source),

@@ -51,6 +51,8 @@ bool asb_observer_is_owned(const cJSON *object, const char *uid);
 
 /* After every asb_http_poll. -1: the Sandbox or the pod can't be seen any more. */
 int asb_observer_step(struct asb_observer *observer, struct asb_error *err);
+/* Why what is known may be old, NULL: it is not. Borrowed until the next step. */
+const struct asb_error *asb_observer_trouble(const struct asb_observer *observer);
 int asb_observer_timeout(const struct asb_observer *observer);
 
 /* Borrowed until the next step. */

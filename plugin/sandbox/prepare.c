@@ -48,6 +48,9 @@ int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_r
 	group = asb_api_result(request, err);
 	if (group == NULL)
 		return asb_wrap(err, "looking for the API group " ASB_SANDBOX_GROUP);
+	if (!cJSON_IsArray(asb_json_member(group, "versions")))
+		return asb_fail(err, "the server's answer about the API group " ASB_SANDBOX_GROUP
+				     " is no APIGroup");
 	api = asb_api_served(group);
 	if (api == NULL)
 		return fail_versions(group, err);

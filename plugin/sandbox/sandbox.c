@@ -16,6 +16,8 @@
 /* A pod that ends takes the exec stream along, and what came through the stream (an exit record)
  * says more than the pod's status: it gets this long to arrive first. */
 #define STREAM_FIRST_MS 2000
+/* How long watches may fail before it is given up. */
+#define BLIND_MS 60000
 
 #define OPEN_READY_TIMEOUT_MS (5 * 60 * 1000)
 #define OPEN_LEASE_MS (2 * 60 * 1000)
@@ -241,11 +243,27 @@ static void enter_running(struct asb_sandbox *sandbox)
 	asb_sandbox_set_phase(sandbox, ASB_SANDBOX_RUNNING);
 }
 
-int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,
-		      struct asb_error *err)
+/* The API server may be down for a while; but what answers may also be no API server at all. */
+static void diagnose_blindness(const struct asb_error *trouble, struct asb_diagnosis *out)
+{
+	*out = (struct asb_diagnosis){
+		.verdict = ASB_VERDICT_MAY_HEAL,
+		.patience_ms = BLIND_MS,
+		.code = "unwatchable",
+	};
+	snprintf(out->cause, sizeof(out->cause), "the sandbox can't be watched: %.900s",
+		 trouble->message);
+	snprintf(out->hint, sizeof(out->hint), "%.*s", (int)sizeof(out->hint) - 1, trouble->hint);
+}
+
+int asb_sandbox_weigh(struct asb_sandbox *sandbox, struct asb_diagnosis *found,
+		      const struct asb_error *trouble, struct asb_error *err)
 {
 	struct asb_judgement *judgement = &sandbox->judgement;
 
+	if (trouble != NULL && found->verdict != ASB_VERDICT_RUNNING &&
+	    found->verdict != ASB_VERDICT_TERMINAL)
+		diagnose_blindness(trouble, found);
 	if (!same_code(judgement->diagnosis.code, found->code))
 		judgement->since_ms = asb_monotonic_ms();
 	judgement->diagnosis = *found;
@@ -264,7 +282,7 @@ static int step_waiting(struct asb_sandbox *sandbox, struct asb_error *err)
 		return -1;
 	}
 	asb_diagnose(&findings, &found);
-	if (asb_sandbox_weigh(sandbox, &found, err) < 0)
+	if (asb_sandbox_weigh(sandbox, &found, asb_observer_trouble(&sandbox->observer), err) < 0)
 		return -1;
 	if (sandbox->phase == ASB_SANDBOX_SCHEDULING &&
 	    asb_json_string(sandbox->observer.pod, "spec/nodeName") != NULL)

@@ -145,9 +145,10 @@ int asb_sandbox_check_opened(struct asb_sandbox *sandbox, struct asb_error *err)
 /* Does nothing but let go: it was there before. */
 int asb_sandbox_leave(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 
-/* sandbox.c: takes a verdict; -1 when it is terminal, or has become so by lasting. */
-int asb_sandbox_weigh(struct asb_sandbox *sandbox, const struct asb_diagnosis *found,
-		      struct asb_error *err);
+/* sandbox.c: takes a verdict; -1 when it is terminal, or has become so by lasting. `trouble`: why
+ * the verdict may come from what is old, or NULL; one that decides nothing gives way to it. */
+int asb_sandbox_weigh(struct asb_sandbox *sandbox, struct asb_diagnosis *found,
+		      const struct asb_error *trouble, struct asb_error *err);
 
 /* What is known of it: what was read, then what is observed. */
 struct asb_findings asb_sandbox_findings(const struct asb_sandbox *sandbox);

@@ -134,6 +134,11 @@ int asb_source_timeout(const struct asb_source *source)
 	return asb_poll_timeout(source->due_ms);
 }
 
+const struct asb_error *asb_source_trouble(const struct asb_source *source)
+{
+	return source->watch != NULL ? asb_watch_trouble(source->watch) : NULL;
+}
+
 bool asb_source_active(const struct asb_source *source)
 {
 	return source->path != NULL;

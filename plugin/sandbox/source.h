@@ -49,6 +49,8 @@ int asb_source_step(struct asb_source *source, struct asb_error *err);
 void asb_source_poke(struct asb_source *source);
 
 int asb_source_timeout(const struct asb_source *source);
+/* Why nothing is learned at present, though it goes on being tried; NULL: all is well. Borrowed. */
+const struct asb_error *asb_source_trouble(const struct asb_source *source);
 bool asb_source_active(const struct asb_source *source);
 void asb_source_release(struct asb_source *source);
 
