@@ -186,7 +186,27 @@ static void tell_claim(struct story *story, const struct asb_facts *facts)
 	     ENDED, "deletion of the claim was asked for");
 }
 
-static void tell_sandbox(struct story *story, const cJSON *sandbox, const char *noun)
+/* The condition is written with the first status, too; a pod before this one shows that it had been
+ * suspended. */
+static bool was_suspended(const struct asb_facts *facts, int64_t since)
+{
+	const char *uid = asb_json_string(facts->pod, "metadata/uid");
+	const cJSON *event;
+
+	cJSON_ArrayForEach(event, facts->events)
+	{
+		const char *of = asb_json_string(event, "involvedObject/uid");
+
+		if (is(asb_json_string(event, "involvedObject/kind"), "Pod") && !is(of, uid) &&
+		    asb_event_last_ms(event) >= beginning(facts) &&
+		    asb_event_first_ms(event) <= since)
+			return true;
+	}
+	return false;
+}
+
+static void tell_sandbox(struct story *story, const struct asb_facts *facts, const cJSON *sandbox,
+			 const char *noun)
 {
 	const cJSON *suspended = asb_json_find(sandbox, "status/conditions", "type", "Suspended");
 	const cJSON *finished = asb_json_find(sandbox, "status/conditions", "type", "Finished");
@@ -198,7 +218,7 @@ static void tell_sandbox(struct story *story, const cJSON *sandbox, const char *
 	tell(story, created_ms(sandbox), MADE, "%s made", noun);
 	if (is(asb_json_string(suspended, "status"), "True"))
 		tell(story, since, ENDED, "suspended: its pod has gone");
-	else if (since > created_ms(sandbox) + 1000)
+	else if (since > created_ms(sandbox) + 1000 && was_suspended(facts, since))
 		tell(story, since, MADE, "resumed");
 	if (is(asb_json_string(finished, "status"), "True"))
 		tell(story, asb_time_parse(asb_json_string(finished, "lastTransitionTime")), ENDED,
@@ -266,20 +286,21 @@ static void tell_pod(struct story *story, const cJSON *pod, bool plain)
 	     "the pod has to be gone by now");
 }
 
-/* Some of what events tell stands in the pod as well, unless it was an earlier pod. */
+/* What the pod's own status tells, too: it may be a second behind. */
 static bool is_told_by_pod(const struct asb_facts *facts, const cJSON *event)
 {
-	static const char *const reasons[] = {"Scheduled", "Started", "Created", NULL};
 	const char *reason = asb_json_string(event, "reason");
+	const cJSON *container = asb_container_status(facts->pod);
+	bool started = asb_json_at(container, "state/running") != NULL ||
+		       asb_json_at(container, "state/terminated") != NULL;
 
-	if (is(reason, "Created") || !is(asb_json_string(event, "involvedObject/uid"),
-					 asb_json_string(facts->pod, "metadata/uid")))
-		return is(reason, "Created");
-	for (size_t i = 0; reasons[i] != NULL; i++) {
-		if (is(reason, reasons[i]))
-			return true;
-	}
-	return false;
+	if (is(reason, "Created"))
+		return true;
+	if (!is(asb_json_string(event, "involvedObject/uid"),
+		asb_json_string(facts->pod, "metadata/uid")))
+		return false;
+	return (is(reason, "Scheduled") && asb_json_string(facts->pod, "spec/nodeName") != NULL) ||
+	       (is(reason, "Started") && started);
 }
 
 static enum order order_of(const char *reason)
@@ -390,9 +411,9 @@ void asb_report_timeline(cJSON *report, const struct asb_facts *facts)
 	asb_json_set(report, "events", cJSON_CreateArray());
 	asb_json_set(report, "timeline", cJSON_CreateArray());
 	tell_claim(&story, facts);
-	tell_sandbox(&story, facts->sandbox, "sandbox");
+	tell_sandbox(&story, facts, facts->sandbox, "sandbox");
 	if (facts->sandbox == NULL)
-		tell_sandbox(&story, facts->pod, "pod");
+		tell_sandbox(&story, facts, facts->pod, "pod");
 	tell_pod(&story, facts->pod, facts->sandbox == NULL);
 	for (size_t i = 0; i < n; i++) {
 		add_event(report, events[i]);

@@ -15,6 +15,9 @@ status_of() { asb -n "${own:-$NS}" status "$@"; }
 in_trouble() { [ "$(status_of "$1" -o json | jq -r '.state + " " + .code')" = "problem $2" ]; }
 runs() { [ "$(status_of "$1" -o json | jq -r .state)" = running ]; }
 
+# make_wrong NAME ARG...: what is wrong may be seen before create is done, which then deletes it again
+make_wrong() { within 60 asb -n "${own:-$NS}" create "$1" --wait=false "${@:2}"; }
+
 # problem NAME CODE TEXT...: comes to be known under that code, with those words in the first line; its next step is in $step
 problem() {
   local text
@@ -93,7 +96,7 @@ END
   echo "$output"
   [[ "$output" == *"Image:"*"bitnami/kubectl:latest"* ]]
   [[ "$output" == *"Ends:"*"it is deleted then"* ]]
-  [[ "$output" == *"sandbox made"*"scheduled on node"*"container main started"*"now"*"end of its time"* ]]
+  [[ "$output" == *"sandbox made"*"scheduled on node"*"container"*"started"*"now"*"end of its time"* ]]
   run -0 --separate-stderr status_of "$name" -o json
   [ -z "$stderr" ]
   [ "$(jq -r '.kind + " " + .pod + " " + (.nextStep | tostring)' <<<"$output")" = "Sandbox $name null" ]
@@ -118,6 +121,7 @@ END
   grant "$name" "$name"
   asb create "$name"
   healthy "$name"
+  within 20 poor_sees
   run -0 as_user "$PWD/poor.kubeconfig" status "$name"
   echo "$output"
   [[ "${lines[0]}" == "ok: sandbox \"$name\" runs"* ]]
@@ -125,18 +129,19 @@ END
   [[ "$output" == *"Note:"*"events can't be read"* ]]
   asb delete "$name"
   within 20 no_sandbox "$name"
-  asb create "$name" --cpu 1000 --wait=false
+  make_wrong "$name" --cpu 1000
   within 20 poor_problem
   run -1 as_user "$PWD/poor.kubeconfig" status "$name"
   [[ "${lines[0]}" == *"nsufficient cpu"* ]]
   admin -n $NS delete role "$name"
   admin -n $NS delete rolebinding "e2e-$name"
 }
+poor_sees() { as_user "$PWD/poor.kubeconfig" status "$name" | grep -q "^ok: sandbox \"$name\" runs"; }
 poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
 
 @test "image not found" {
   name=$(unique image)
-  asb create "$name" --wait=false --image registry.test/no-such-image:1 --memory 256Mi
+  make_wrong "$name" --image registry.test/no-such-image:1 --memory 256Mi
   problem "$name" image-not-found 'image "registry.test/no-such-image:1" was not found'
   [[ "$step" == *"--memory 256Mi"* ]] # what was right is kept
   repair IMAGE=bitnami/kubectl:latest
@@ -145,7 +150,7 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
 
 @test "unschedulable" {
   name=$(unique big)
-  asb create "$name" --wait=false --cpu 1000
+  make_wrong "$name" --cpu 1000
   problem "$name" unschedulable 'no node can take the pod' 'nsufficient cpu'
   repair CPU=200m
   healthy "$name"
@@ -153,7 +158,7 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
 
 @test "RuntimeClass missing" {
   name=$(unique noclass)
-  asb create "$name" --wait=false --runtime-class no-such-class
+  make_wrong "$name" --runtime-class no-such-class
   problem "$name" runtime-class-missing 'the cluster has no RuntimeClass "no-such-class"'
   repair RUNTIMECLASS=gvisor
   healthy "$name"
@@ -161,7 +166,7 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
 
 @test "handler missing on the node" {
   name=$(unique handler)
-  asb create "$name" --wait=false --runtime-class kata
+  make_wrong "$name" --runtime-class kata
   problem "$name" runtime-handler 'does not have the runtime that RuntimeClass "kata" names'
   repair RUNTIMECLASS=gvisor
   healthy "$name"
@@ -172,7 +177,7 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
   name=$(unique quota)
   admin -n "$own" create quota small --hard=limits.cpu=500m
   within 10 quota_counted
-  asb -n "$own" create "$name" --wait=false
+  make_wrong "$name"
   problem "$name" quota-exceeded "no room in namespace \"$own\"" 'exceeded quota: small'
   repair CPU=200m
   healthy "$name"
@@ -186,7 +191,7 @@ quota_counted() { [ -n "$(admin -n "$own" get quota small -o jsonpath='{.status.
   admin -n "$own" create quota small --hard=pods=1
   within 10 quota_counted
   asb -n "$own" create "$other"
-  asb -n "$own" create "$name" --wait=false
+  make_wrong "$name"
   problem "$name" quota-exceeded "no room in namespace \"$own\"" 'pods=1'
   repair OTHER="$other"
   healthy "$name"
@@ -196,7 +201,7 @@ quota_counted() { [ -n "$(admin -n "$own" get quota small -o jsonpath='{.status.
   own_namespace
   name=$(unique psa)
   admin label namespace "$own" pod-security.kubernetes.io/enforce=restricted
-  asb -n "$own" create "$name" --wait=false --user 0
+  make_wrong "$name" --user 0
   problem "$name" pod-security "namespace \"$own\" forbids the pod" 'runAsUser=0'
   repair
   healthy "$name"
@@ -205,7 +210,7 @@ quota_counted() { [ -n "$(admin -n "$own" get quota small -o jsonpath='{.status.
 @test "ServiceAccount missing" {
   own_namespace
   name=$(unique account)
-  asb -n "$own" create "$name" --wait=false --service-account helper
+  make_wrong "$name" --service-account helper
   problem "$name" service-account-missing "there is no ServiceAccount \"helper\" in namespace \"$own\""
   admin -n "$own" create role accounts --verb=create --resource=serviceaccounts
   admin -n "$own" create rolebinding accounts --role=accounts --serviceaccount=e2e-users:agent-user
@@ -287,7 +292,7 @@ spec:
     command: [sleep, infinity]
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 END
-  asb create "$name" --wait=false
+  make_wrong "$name"
   problem "$name" pod-name-taken 'there is another pod of that name' 'cannot adopt unowned pod'
   theirs=$name
   name=$(unique free)
