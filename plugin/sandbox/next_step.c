@@ -95,8 +95,7 @@ static const struct step steps[] = {
 	/* its pool */
 	{"no-pool", PASTE, PLUGIN "pool create {pool}"},
 	{"no-template", PASTE,
-	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} && " PLUGIN
-		"pool scale {pool} {size}"},
+	 PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool} --size {size}"},
 	{"claim-refused", REMAKE, ""},
 	{"sandbox-missing", REMAKE, ""},
 	{NULL, LOOK_ROUND, NULL}, /* the sandbox is not to blame */
@@ -298,9 +297,9 @@ static void edit(struct asb_buffer *out, const struct object *object)
 static void remake_pool(struct asb_buffer *out, const struct object *object, const char *instead)
 {
 	expand(out, object, PLUGIN "pool delete {pool} && " PLUGIN "pool create {pool}");
-	add_options(out, object, instead);
 	if (asb_json_number(object->pool, "spec/replicas", 1) != 1)
-		expand(out, object, " && " PLUGIN "pool scale {pool} {size}");
+		expand(out, object, " --size {size}");
+	add_options(out, object, instead);
 }
 
 /* From where and as what it is made. */

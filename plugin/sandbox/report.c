@@ -187,7 +187,8 @@ static enum state judge_running(const struct asb_facts *facts, struct asb_diagno
 	    facts->now_ms > time_at(ready, "lastTransitionTime") + NOT_READY_MS)
 		return set_problem(diagnosis, "not-ready",
 				   "the container runs, but the pod is not ready: %.400s",
-				   message != NULL ? message : asb_json_string(ready, "reason"));
+				   message != NULL && *message != '\0' ? message
+								       : "does its node answer?");
 	return RUNNING;
 }
 

@@ -166,10 +166,8 @@ static void of_a_claim(void **state)
 	assert_string_equal(no_pool, "kubectl agentsandbox -n work pool create 'p q'");
 	diagnosis.code = "no-template";
 	no_template = asb_next_step(&none, claim, pool, &diagnosis);
-	assert_string_equal(no_template,
-			    "kubectl agentsandbox -n work pool delete 'p q' && "
-			    "kubectl agentsandbox -n work pool create 'p q' && kubectl "
-			    "agentsandbox -n work pool scale 'p q' 3");
+	assert_string_equal(no_template, "kubectl agentsandbox -n work pool delete 'p q' && "
+					 "kubectl agentsandbox -n work pool create 'p q' --size 3");
 	diagnosis.code = "expired";
 	expired = asb_next_step(&none, claim, pool, &diagnosis);
 	assert_string_equal(expired, "kubectl agentsandbox -n work delete c && kubectl "
@@ -185,6 +183,7 @@ static void of_a_pool(void **state)
 		"\"name\":\"p\"}}}");
 	const struct asb_findings findings = {.sandbox = box};
 	const struct asb_diagnosis diagnosis = {.code = "image-not-found"};
+	ASB_JSON pool = asb_json_literal("{\"spec\":{\"replicas\":3}}");
 	ASB_TEXT of_claim = asb_next_step(&findings, claim, NULL, &diagnosis);
 	ASB_TEXT of_waiting = NULL;
 
@@ -196,10 +195,10 @@ static void of_a_pool(void **state)
 	asb_json_append(box, "metadata/ownerReferences",
 			asb_json_literal("{\"kind\":\"SandboxWarmPool\",\"name\":\"p\","
 					 "\"controller\":true}"));
-	of_waiting = asb_next_step(&findings, NULL, NULL, &diagnosis);
+	of_waiting = asb_next_step(&findings, NULL, pool, &diagnosis);
 	assert_string_equal(of_waiting,
 			    "kubectl agentsandbox -n work pool delete p && kubectl agentsandbox -n "
-			    "work pool create p --image IMAGE");
+			    "work pool create p --size 3 --image IMAGE");
 }
 
 static void of_a_plain_pod(void **state)
