@@ -53,6 +53,9 @@ static void of_a_sandbox(void **state)
 	(void)state;
 	expect(PLAIN, "suspended", "", "kubectl agentsandbox -n work resume box");
 	expect(PLAIN, "expired", "", "kubectl agentsandbox -n work extend box --ttl 1h");
+	expect(BOX("acme/tool:1", "\"shutdownPolicy\":\"Delete\","), "expired", "",
+	       "kubectl agentsandbox -n work create box --image acme/tool:1");
+	expect(PLAIN, "deleted", "", "kubectl agentsandbox -n work create box");
 	expect(PLAIN, "image-not-found", "", AGAIN " --image IMAGE");
 	expect(PLAIN, "oom", "", AGAIN " --memory MEMORY");
 	expect(PLAIN, "unschedulable", "no node: 1 Insufficient cpu", AGAIN " --cpu CPU");
@@ -76,10 +79,14 @@ static void of_its_pod(void **state)
 	ASB_JSON pod = asb_json_literal(POD);
 	struct asb_findings findings = {.sandbox = sandbox, .pod = pod};
 	const struct asb_diagnosis diagnosis = {.code = "evicted"};
-	ASB_TEXT failed = asb_next_step(&findings, NULL, NULL, &diagnosis);
+	ASB_TEXT failed = NULL;
 	ASB_TEXT gone = NULL;
+	ASB_TEXT next = asb_next_step(&findings, NULL, NULL, &diagnosis);
 
 	(void)state;
+	assert_string_equal(next, "kubectl agentsandbox -n work status box"); /* it runs */
+	asb_json_set_string(pod, "status/phase", "Failed");
+	failed = asb_next_step(&findings, NULL, NULL, &diagnosis);
 	assert_string_equal(failed, "kubectl -n work delete pod box");
 	findings.pod = NULL; /* the controller makes another by itself */
 	gone = asb_next_step(&findings, NULL, NULL, &diagnosis);
