@@ -153,6 +153,25 @@ int asb_buffer_add_url(struct asb_buffer *buf, const char *text)
 	return 0;
 }
 
+void asb_buffer_add_word(struct asb_buffer *buf, const char *text)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789-._/:@=";
+
+	if (*text != '\0' && text[strspn(text, harmless)] == '\0') {
+		asb_buffer_addstr(buf, text);
+		return;
+	}
+	asb_buffer_addch(buf, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			asb_buffer_addstr(buf, "'\\''");
+		else
+			asb_buffer_addch(buf, *text);
+	}
+	asb_buffer_addch(buf, '\'');
+}
+
 void asb_buffer_drop(struct asb_buffer *buf, size_t n)
 {
 	if (n >= buf->length) {

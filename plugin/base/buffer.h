@@ -45,6 +45,9 @@ int asb_buffer_vaddf(struct asb_buffer *buf, const char *format, va_list ap);
  * stay). */
 int asb_buffer_add_url(struct asb_buffer *buf, const char *text);
 
+/* Appends as one word for a shell, in quotes where it has to be. */
+void asb_buffer_add_word(struct asb_buffer *buf, const char *text);
+
 /* Drops n bytes (at most length) from the front. */
 void asb_buffer_drop(struct asb_buffer *buf, size_t n);
 void asb_buffer_reset(struct asb_buffer *buf);

@@ -17,12 +17,6 @@ bool asb_exam_plain_pods(const struct asb_exam *exam)
 	return exam->options->sandbox->mode == ASB_MODE_POD;
 }
 
-const char *asb_owner_name(const cJSON *object, const char *kind)
-{
-	return asb_json_string(asb_json_find(object, "metadata/ownerReferences", "kind", kind),
-			       "name");
-}
-
 /* --- namespace --- */
 
 static char *make_namespace_step(const struct asb_exam *exam)

@@ -10,6 +10,7 @@
 #include "plugin/sandbox/checkup_parts.h"
 #include "plugin/sandbox/inventory.h"
 #include "plugin/sandbox/leftover.h"
+#include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/shim_configmap.h"
 
 #define GRACE_MS 60000
@@ -76,7 +77,7 @@ static void take_pod(struct leaks *leaks, const struct asb_exam *exam, const cJS
 {
 	const char *reason;
 
-	if (asb_json_at(pod, "metadata/ownerReferences/0") != NULL)
+	if (!asb_root_is_plain_pod(pod))
 		return;
 	leaks->ours++;
 	if (is_past(exam, asb_leftover_pod(pod, &reason)))

@@ -209,7 +209,4 @@ const char *asb_controller_namespace(const struct asb_exam *exam);
 /* A pod like those of `run`: its spec, heap. */
 cJSON *asb_exam_pod_spec(const struct asb_exam *exam);
 
-/* The first owner of that kind; NULL: none. */
-const char *asb_owner_name(const cJSON *object, const char *kind);
-
 #endif

@@ -7,6 +7,8 @@
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/checkup_parts.h"
 #include "plugin/sandbox/inventory.h"
+#include "plugin/sandbox/next_step.h"
+#include "plugin/sandbox/roots.h"
 
 #define FILLING_MS 60000 /* a pool that is younger than that may well be filling */
 
@@ -26,7 +28,7 @@ static const cJSON *sandbox_of(const struct asb_exam *exam, const cJSON *pool, b
 
 	cJSON_ArrayForEach(sandbox, asb_json_member(exam->answers[ASB_Q_SANDBOXES].json, "items"))
 	{
-		const char *owner = asb_owner_name(sandbox, "SandboxWarmPool");
+		const char *owner = asb_root_owner(sandbox, "SandboxWarmPool");
 		const char *ready = asb_json_string(
 			asb_json_find(sandbox, "status/conditions", "type", "Ready"), "status");
 
@@ -52,48 +54,59 @@ static const cJSON *pod_of(const struct asb_exam *exam, const cJSON *sandbox)
 
 /* --- steps --- */
 
+static void add_option(struct asb_buffer *out, const char *flag, const char *value)
+{
+	if (value == NULL)
+		return;
+	asb_buffer_addf(out, " %s ", flag);
+	asb_buffer_add_word(out, value); /* whatever somebody has written there */
+}
+
 /* The pool anew: what it was like is known from a sandbox of it, if there is one. */
 static char *make_again_step(const struct asb_exam *exam, const cJSON *pool)
 {
 	const cJSON *sandbox = sandbox_of(exam, pool, false);
+	const cJSON *pod = asb_json_at(sandbox, "spec/podTemplate/spec");
 	const char *program = exam->options->program, *namespace_ = exam->namespace_;
-	const char *image = sandbox != NULL ? asb_inventory_image(sandbox) : NULL;
-	const char *class = asb_json_string(sandbox, "spec/podTemplate/spec/runtimeClassName");
+	struct asb_buffer out = ASB_BUFFER_INIT;
 
-	return asb_strf("%s -n %s pool delete %s\n%s -n %s pool create %s --size %.0f%s%s%s%s",
+	if (!asb_inventory_is_ours(pool))
+		return asb_strf("kubectl -n %s apply -f TEMPLATE.yaml", namespace_);
+	asb_buffer_addf(&out, "%s -n %s pool delete %s && %s -n %s pool create %s --size %.0f",
 			program, namespace_, name_of(pool), program, namespace_, name_of(pool),
-			asb_json_number(pool, "spec/replicas", 1), image != NULL ? " --image " : "",
-			image != NULL ? image : "", class != NULL ? " --runtime-class " : "",
-			class != NULL ? class : "");
+			asb_json_number(pool, "spec/replicas", 1));
+	add_option(&out, "--image", sandbox != NULL ? asb_inventory_image(sandbox) : NULL);
+	add_option(&out, "--runtime-class", asb_json_string(pod, "runtimeClassName"));
+	add_option(&out, "--service-account", asb_json_string(pod, "serviceAccountName"));
+	add_option(&out, "--cpu", asb_json_string(pod, "containers/0/resources/limits/cpu"));
+	add_option(&out, "--memory", asb_json_string(pod, "containers/0/resources/limits/memory"));
+	return asb_buffer_steal(&out);
 }
 
 static void judge_template(const struct asb_exam *exam, const cJSON *pool,
 			   struct asb_checkup *checkup)
 {
 	const char *template = asb_json_string(pool, "spec/sandboxTemplateRef/name");
-	bool ours = asb_inventory_is_ours(pool);
 
-	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM,
-			ours ? make_again_step(exam, pool)
-			     : asb_strf("kubectl -n %s apply -f TEMPLATE.yaml", exam->namespace_),
+	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM, make_again_step(exam, pool),
 			"pool \"%s\" has no template: there is no SandboxTemplate \"%s\"",
 			name_of(pool), template != NULL ? template : "");
 }
 
-static void judge_trouble(const struct asb_exam *exam, const cJSON *pool, const cJSON *sandbox,
+static char *look_step(const struct asb_exam *exam, const cJSON *sandbox)
+{
+	return asb_strf("%s -n %s status %s", exam->options->program, exam->namespace_,
+			name_of(sandbox));
+}
+
+static void judge_trouble(const struct asb_exam *exam, const cJSON *pool,
+			  const struct asb_findings *findings,
 			  const struct asb_diagnosis *diagnosis, struct asb_checkup *checkup)
 {
-	bool image = diagnosis->code != NULL && strncmp(diagnosis->code, "image", 5) == 0;
+	char *step = asb_inventory_is_ours(pool) ? asb_next_step(findings, NULL, pool, diagnosis)
+						 : look_step(exam, findings->sandbox);
 
-	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM,
-			image && asb_inventory_is_ours(pool)
-				? asb_strf("%s -n %s pool delete %s\n"
-					   "%s -n %s pool create %s --size %.0f --image IMAGE",
-					   exam->options->program, exam->namespace_, name_of(pool),
-					   exam->options->program, exam->namespace_, name_of(pool),
-					   asb_json_number(pool, "spec/replicas", 1))
-				: asb_strf("%s -n %s status %s", exam->options->program,
-					   exam->namespace_, name_of(sandbox)),
+	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM, step,
 			"pool \"%s\" does not fill: %s", name_of(pool), diagnosis->cause);
 }
 
@@ -109,26 +122,28 @@ static void judge_unfilled(const struct asb_exam *exam, const cJSON *pool, doubl
 			   double wanted, struct asb_checkup *checkup)
 {
 	const cJSON *sandbox = sandbox_of(exam, pool, true);
+	const struct asb_findings findings = {
+		.sandbox = sandbox,
+		.pod = sandbox != NULL ? pod_of(exam, sandbox) : NULL,
+	};
 	struct asb_diagnosis diagnosis = {.verdict = ASB_VERDICT_PENDING};
 	int64_t made = asb_time_parse(
 		asb_json_string(sandbox != NULL ? sandbox : pool, "metadata/creationTimestamp"));
 
-	if (sandbox != NULL) {
-		const struct asb_findings findings = {.sandbox = sandbox,
-						      .pod = pod_of(exam, sandbox)};
-
+	if (sandbox != NULL)
 		asb_diagnose(&findings, &diagnosis);
-	}
 	if (is_trouble(&diagnosis))
-		judge_trouble(exam, pool, sandbox, &diagnosis, checkup);
+		judge_trouble(exam, pool, &findings, &diagnosis, checkup);
 	else if (made >= 0 && exam->now_ms - made < FILLING_MS)
 		asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_OK, NULL,
 				"pool \"%s\" is filling: %.0f of %.0f ready", name_of(pool), ready,
 				wanted);
 	else
 		asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_WARNING,
-				asb_strf("%s -n %s status %s", exam->options->program,
-					 exam->namespace_, sandbox != NULL ? name_of(sandbox) : ""),
+				sandbox != NULL
+					? look_step(exam, sandbox)
+					: asb_strf("%s -n %s pool list", exam->options->program,
+						   exam->namespace_),
 				"pool \"%s\" has %.0f of %.0f ready", name_of(pool), ready, wanted);
 }
 

@@ -74,26 +74,6 @@ int asb_exam_ask_rights(struct asb_exam *exam, struct asb_http *http, struct asb
 
 /* --- judging --- */
 
-/* For a shell, whatever the name holds. */
-static void add_quoted(struct asb_buffer *out, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789.:@_-";
-
-	if (strspn(text, plain) == strlen(text)) {
-		asb_buffer_addstr(out, text);
-		return;
-	}
-	asb_buffer_addch(out, '\'');
-	for (; *text != '\0'; text++) {
-		if (*text == '\'')
-			asb_buffer_addstr(out, "'\\''");
-		else
-			asb_buffer_addch(out, *text);
-	}
-	asb_buffer_addch(out, '\'');
-}
-
 /* "--user=jane", as `kubectl create rolebinding` takes it; NULL: unknown. Heap. */
 static char *subject_of(const cJSON *review)
 {
@@ -109,7 +89,7 @@ static char *subject_of(const cJSON *review)
 	} else {
 		asb_buffer_addstr(&out, "--user=");
 	}
-	add_quoted(&out, name);
+	asb_buffer_add_word(&out, name);
 	return asb_buffer_steal(&out);
 }
 

@@ -10,6 +10,7 @@ SYSTEM=agent-sandbox-system
 CONTROLLER=agent-sandbox-controller
 
 setup_file() {
+  [ -z "${AGENTSANDBOX_TEST_KUBECONFIG:-}" ] || skip "these tests break the cluster: only that of tests/cluster"
   cluster_setup
   release >"$BATS_FILE_TMPDIR/release.yaml"
   admin get runtimeclass gvisor -o json | jq '{apiVersion, kind, metadata: {name: .metadata.name}, handler}' >"$BATS_FILE_TMPDIR/gvisor.json"
@@ -27,7 +28,7 @@ teardown() { # whole again, whatever the test has come to
   admin delete namespace e2e-status --ignore-not-found >/dev/null
   admin delete clusterrolebinding e2e-status --ignore-not-found >/dev/null
   admin apply -f "$BATS_FILE_TMPDIR/gvisor.json" >/dev/null
-  healthy || mend
+  within 15 healthy || mend
   within 90 healthy
 }
 
@@ -42,13 +43,13 @@ mend() {
 release() {
   local run parts file
   run=/run/$(basename "$(dirname "$(dirname "$ADMIN_KUBECONFIG")")")
-  parts=$(dirname "${PATH_OF_KUBERNETES:-$(dirname "$(cluster_kubectl)")}")/$(grep -E '^controller-[0-9a-f]+$' "$run/stamp")
+  parts=$(dirname "$(dirname "$(built kube-apiserver)")")/$(grep -E '^controller-[0-9a-f]+$' "$run/stamp")
   for file in "$parts"/crds/* "$parts/all.yaml"; do
     echo ---
     cat "$file"
   done
 }
-cluster_kubectl() { "$ROOT/tests/cluster/cluster" run -- sh -c 'command -v kube-apiserver'; }
+built() { "$ROOT/tests/cluster/cluster" run -- sh -c "command -v $1"; }
 
 local_release() {
   sed -E "s#https://github.com/kubernetes-sigs/agent-sandbox/releases/download/[^/]+/sandbox-with-extensions.yaml#$BATS_FILE_TMPDIR/release.yaml#"
@@ -126,6 +127,9 @@ check() { jq -r ".checks[] | select(.check == \"$1\").$2" report.json; }
 @test "controller stopped" {
   admin -n $SYSTEM scale deployment $CONTROLLER --replicas=0
   problem 30 controller "scaled to 0"
+  run -1 as_user "$ADMIN_KUBECONFIG" status
+  [[ "${lines[0]}" =~ ^problem\ \ controller\ +deployment.*scaled\ to\ 0 ]]
+  [ "${lines[1]}" = "         next: $(first nextStep)" ]
   repair
   well 60
 }

@@ -113,6 +113,26 @@ static void test_texts(void **state)
 	assert_string_equal(d, "x/5");
 }
 
+static void test_words(void **state)
+{
+	static const char *const cases[][2] = {
+		{"jane@example.com", "jane@example.com"},
+		{"", "''"},
+		{"a b", "'a b'"},
+		{"o'hara; rm -r $HOME", "'o'\\''hara; rm -r $HOME'"},
+		{"a\nb", "'a\nb'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct asb_buffer buf = ASB_BUFFER_INIT;
+
+		asb_buffer_add_word(&buf, cases[i][0]);
+		assert_string_equal(buf.data, cases[i][1]);
+		asb_buffer_release(&buf);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

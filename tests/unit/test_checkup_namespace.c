@@ -304,11 +304,13 @@ static void network_policies(void **state)
 	     "\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\"}},\"spec\":{" \
 	     "\"replicas\":2,\"sandboxTemplateRef\":{\"name\":\"t\"}},\"status\":{"               \
 	     "\"readyReplicas\":" ready "}}")
-#define POOLED(condition)                                                                          \
-	LIST("{\"metadata\":{\"name\":\"p-1\",\"creationTimestamp\":\"2026-11-23T11:10:00Z\","     \
-	     "\"ownerReferences\":[{\"kind\":\"SandboxWarmPool\",\"name\":\"p\"}]},\"spec\":{"     \
-	     "\"podTemplate\":{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"i:1\"}]}}" \
-	     "},\"status\":{\"conditions\":[" condition "]}}")
+#define POOLED(condition)                                                                         \
+	LIST("{\"metadata\":{\"name\":\"p-1\",\"namespace\":\"computer\",\"creationTimestamp\":"  \
+	     "\"2026-11-23T11:10:00Z\",\"ownerReferences\":[{\"kind\":\"SandboxWarmPool\","       \
+	     "\"name\":"                                                                          \
+	     "\"p\",\"controller\":true}]},\"spec\":{\"podTemplate\":{\"spec\":{\"containers\":[" \
+	     "{\"name\":\"main\",\"image\":\"i; rm -rf "                                          \
+	     "x\"}]}}},\"status\":{\"conditions\":[" condition "]}}")
 
 static void pools(void **state)
 {
@@ -323,21 +325,23 @@ static void pools(void **state)
 	answer(cluster, ASB_Q_POOLS, 200, POOL("1"));
 	problem(cluster, ASB_CHECK_POOLS,
 		"pool \"p\" does not fill: the cluster has no RuntimeClass",
-		"kubectl agentsandbox -n computer status p-1");
+		"pool create p --image 'i; rm -rf x'");
 	answer(cluster, ASB_Q_SANDBOXES, 200, LIST(""));
-	expect(cluster, ASB_CHECK_POOLS, ASB_CHECK_WARNING, "1 of 2 ready", "status");
+	expect(cluster, ASB_CHECK_POOLS, ASB_CHECK_WARNING, "1 of 2 ready", "pool list");
 	cluster->exam.templates[0] =
 		(struct asb_answer){.http = 404, .failed = asb_strdup("not found")};
 	answer(cluster, ASB_Q_SANDBOXES, 200, POOLED(""));
 	problem(cluster, ASB_CHECK_POOLS, "no SandboxTemplate \"t\"",
-		"pool delete p\nkubectl agentsandbox -n computer pool create p");
-	assert_non_null(strstr(cluster->checkup.items[0].next_step, " --image i:1"));
+		"pool delete p && kubectl agentsandbox -n computer pool create p --size 2 --image "
+		"'i; rm");
 	cluster->sandbox.pool = "other";
 	answer(cluster, ASB_Q_POOLS, 200, LIST(""));
 	problem(cluster, ASB_CHECK_POOLS, "no warm pool \"other\"", "pool create other");
 }
 
-#define OURS "\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\"}"
+#define OURS                                                                     \
+	"\"labels\":{\"app.kubernetes.io/managed-by\":\"kubectl-agentsandbox\"," \
+	"\"app.kubernetes.io/component\":\"sandbox\"}"
 #define ENDING(metadata, time, policy)                                                        \
 	LIST("{\"metadata\":{\"name\":\"s\"," metadata "},\"spec\":{\"shutdownTime\":\"" time \
 	     "\",\"shutdownPolicy\":\"" policy "\"},\"status\":{\"conditions\":[{}]}}")
