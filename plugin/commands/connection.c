@@ -11,12 +11,12 @@
 #define BYE_MS 500
 
 int asb_connection_open(struct asb_connection *connection, const struct asb_kubeconfig *kubeconfig,
-			const struct asb_sandbox *sandbox, const char *namespace_,
+			const struct asb_sandbox *sandbox, const char *namespace_, const char *pod,
 			struct asb_error *err)
 {
 	const struct asb_exec_target target = {
 		.namespace_ = namespace_,
-		.pod = asb_sandbox_pod(sandbox),
+		.pod = pod,
 		.container = asb_sandbox_container(sandbox),
 		.argv = asb_sandbox_connect_argv(sandbox),
 	};

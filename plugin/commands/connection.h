@@ -15,7 +15,7 @@ struct asb_connection {
 
 /* Starts connecting and returns at once: jobs may be started before the shim has answered. */
 int asb_connection_open(struct asb_connection *connection, const struct asb_kubeconfig *kubeconfig,
-			const struct asb_sandbox *sandbox, const char *namespace_,
+			const struct asb_sandbox *sandbox, const char *namespace_, const char *pod,
 			struct asb_error *err);
 
 int asb_connection_fd(const struct asb_connection *connection);

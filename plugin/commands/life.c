@@ -88,6 +88,7 @@ static int wait_for(struct asb_run *run, enum asb_sandbox_phase phase, struct as
 		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
 		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
 			return -1;
+		asb_run_connect_early(run);
 	}
 	return 0;
 }
@@ -144,6 +145,8 @@ static void print_json(const struct asb_run *run, const struct asb_error *err)
 
 void asb_run_release(struct asb_run *run)
 {
+	asb_connection_close(&run->early);
+	free(run->early_pod);
 	asb_sandbox_free(run->sandbox);
 	asb_http_free(run->http);
 	asb_kubeconfig_release(&run->kubeconfig);

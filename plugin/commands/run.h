@@ -4,6 +4,7 @@
 #ifndef ASB_RUN_H
 #define ASB_RUN_H
 
+#include "plugin/commands/connection.h"
 #include "plugin/commands/interrupts.h"
 #include "plugin/commands/outcome.h"
 #include "plugin/commands/run_options.h"
@@ -20,6 +21,12 @@ struct asb_run {
 	struct asb_outcome outcome;
 	int64_t give_up_ms; /* monotonic: the sandbox must be ready by then */
 	bool lasts;	    /* the sandbox was there before and is there afterwards */
+	/* A connection that was opened before it was sure that it is wanted, to which pod (owned;
+	 * NULL: none was) and when (monotonic). */
+	struct asb_connection early;
+	char *early_pod;
+	int64_t early_ms;
+	bool used_early; /* the connection in use was opened so: its refusal may be out of date */
 };
 
 /* What the user is told while the sandbox goes through its phases. */
@@ -45,6 +52,10 @@ void asb_run_release(struct asb_run *run);
 
 /* A signal has come: noted in the outcome. */
 bool asb_run_interrupted(struct asb_run *run);
+
+/* Opens the exec stream as soon as it is known where it will most likely lead, if there is a
+ * command to run. To be called while the sandbox is waited for. */
+void asb_run_connect_early(struct asb_run *run);
 
 /*
  * Connects to the running sandbox, starts the job and stays with it until it has ended

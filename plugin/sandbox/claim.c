@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sandbox from a warm pool: one object, the claim, is made and watched until it names a Sandbox.
- * That and its pod are then read at once, side by side: a warm one runs already, so that nothing
- * else is waited for.
+ * That and its pod are read side by side, and so early that they are here by then: a warm one runs
+ * already, so that nothing else is waited for.
  */
 #include "plugin/sandbox/claim_object.h"
 
@@ -17,7 +17,7 @@
 #define INTERVAL_MS 200
 #define REQUEST_TIMEOUT_MS 10000
 
-static void stop_binding(struct asb_claim *claim, struct asb_http *http)
+static void stop_reading(struct asb_claim *claim, struct asb_http *http)
 {
 	if (claim->binding) {
 		asb_http_cancel(http, &claim->object);
@@ -25,15 +25,16 @@ static void stop_binding(struct asb_claim *claim, struct asb_http *http)
 		asb_http_request_release(&claim->object);
 		asb_http_request_release(&claim->pod);
 	}
-	claim->binding = false;
+	claim->binding = claim->early = claim->seen = claim->runs = false;
 	free(claim->object_path);
 	free(claim->pod_path);
-	claim->object_path = claim->pod_path = NULL;
+	free(claim->bound);
+	claim->object_path = claim->pod_path = claim->bound = NULL;
 }
 
 void asb_claim_release(struct asb_claim *claim, struct asb_http *http)
 {
-	stop_binding(claim, http);
+	stop_reading(claim, http);
 	asb_source_release(&claim->source);
 	cJSON_Delete(claim->newest);
 	free(claim->template_name);
@@ -156,13 +157,14 @@ static int ask(struct asb_sandbox *sandbox, struct asb_http_request *request, co
 }
 
 /* The pod has the Sandbox's name, but in old clusters; the observer then finds it. */
-static int start_binding(struct asb_sandbox *sandbox, const char *name, struct asb_error *err)
+static int start_reading(struct asb_sandbox *sandbox, const char *name, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
 	const char *namespace_ = sandbox->options.namespace_;
 
 	claim->object_path = asb_api_path(&sandbox->api->sandboxes, namespace_, name, NULL);
 	claim->pod_path = asb_api_path(&asb_pods, namespace_, name, NULL);
+	claim->bound = asb_strdup(name);
 	claim->binding = true;
 	if (ask(sandbox, &claim->object, claim->object_path, err) < 0 ||
 	    ask(sandbox, &claim->pod, claim->pod_path, err) < 0)
@@ -251,7 +253,7 @@ static int check_claimed(struct asb_sandbox *sandbox, struct asb_error *err)
 	return 0;
 }
 
-static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
+static int finish_reading(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
 	struct asb_error ignored = ASB_ERROR_INIT;
@@ -259,7 +261,7 @@ static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 
 	sandbox->found = asb_api_result(&claim->object, err);
 	sandbox->found_pod = asb_api_result(&claim->pod, &ignored);
-	stop_binding(claim, sandbox->http);
+	stop_reading(claim, sandbox->http);
 	if (sandbox->found == NULL)
 		return asb_wrap(err, "reading the claimed sandbox");
 	if ((sandbox->kind->shared ? asb_sandbox_check_opened : check_claimed)(sandbox, err) < 0)
@@ -270,19 +272,49 @@ static int finish_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 				  sandbox->found_pod, err);
 }
 
-static int step_claim(struct asb_sandbox *sandbox, struct asb_error *err)
+/* What was asked before the Sandbox was the claim's may have come too early. */
+static bool came_too_early(const struct asb_claim *claim)
+{
+	return claim->early && (claim->object.status != 200 || claim->pod.status != 200);
+}
+
+/* Takes note of the answers while the Sandbox is not the claim's yet. */
+static void look_ahead(struct asb_claim *claim)
+{
+	struct asb_error ignored = ASB_ERROR_INIT;
+	ASB_JSON pod = NULL;
+
+	if (!claim->binding || !claim->pod.done || claim->seen)
+		return;
+	claim->seen = true;
+	pod = asb_api_result(&claim->pod, &ignored);
+	claim->runs = runs(pod);
+}
+
+/*
+ * What will be the claim's is known some 50 ms before it is, and is read at once; should another
+ * claim have been quicker, the next one is read. Nothing is run in it before it is the claim's.
+ */
+static int step_binding(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
+	const char *given = asb_claim_sandbox(claim->newest);
+	const char *name = given;
+	bool answered = claim->binding && claim->object.done && claim->pod.done;
 	struct asb_diagnosis found;
 
-	if (asb_source_step(&claim->source, err) < 0)
-		return asb_wrap(err, "following the claim");
-	if (claim->gone)
-		return asb_fail(err, "sandboxclaim \"%s\" was deleted by somebody", sandbox->name);
-	if (sandbox->observer.uid != NULL)
-		return 0;
-	if (asb_claim_sandbox(claim->newest) != NULL)
-		return start_binding(sandbox, asb_claim_sandbox(claim->newest), err);
+	if (name == NULL && !sandbox->kind->shared)
+		name = asb_claim_promised(claim->newest);
+	if (claim->binding && (name == NULL || strcmp(name, claim->bound) != 0 ||
+			       (given != NULL && answered && came_too_early(claim))))
+		stop_reading(claim, sandbox->http);
+	if (name != NULL && !claim->binding) {
+		claim->early = given == NULL;
+		return start_reading(sandbox, name, err);
+	}
+	if (given != NULL)
+		return answered ? finish_reading(sandbox, err) : 0;
+	look_ahead(claim);
 	asb_claim_diagnose(claim->newest, sandbox->options.pool, &found);
 	return asb_sandbox_weigh(sandbox, &found, asb_source_trouble(&claim->source), err);
 }
@@ -291,9 +323,13 @@ int asb_claim_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	struct asb_claim *claim = &sandbox->claim;
 
-	if (claim->binding)
-		return claim->object.done && claim->pod.done ? finish_binding(sandbox, err) : 0;
-	return asb_source_active(&claim->source) ? step_claim(sandbox, err) : 0;
+	if (!asb_source_active(&claim->source))
+		return 0;
+	if (asb_source_step(&claim->source, err) < 0)
+		return asb_wrap(err, "following the claim");
+	if (claim->gone)
+		return asb_fail(err, "sandboxclaim \"%s\" was deleted by somebody", sandbox->name);
+	return sandbox->observer.uid != NULL ? 0 : step_binding(sandbox, err);
 }
 
 /* The end of claims came with agent-sandbox v0.1.1; what the API server doesn't know it drops. */

@@ -78,6 +78,16 @@ const char *asb_claim_sandbox(const cJSON *claim)
 	return name != NULL && *name != '\0' ? name : NULL;
 }
 
+/* Written before the Sandbox itself is changed (v0.5 and later). */
+const char *asb_claim_promised(const cJSON *claim)
+{
+	const cJSON *annotations = asb_json_at(claim, "metadata/annotations");
+	const char *name =
+		cJSON_GetStringValue(asb_json_member(annotations, "agents.x-k8s.io/sandbox-name"));
+
+	return name != NULL && *name != '\0' ? name : NULL;
+}
+
 void asb_claim_diagnose(const cJSON *claim, const char *pool, struct asb_diagnosis *out)
 {
 	const cJSON *ready = asb_json_find(claim, "status/conditions", "type", "Ready");

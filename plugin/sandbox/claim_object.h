@@ -24,6 +24,10 @@ cJSON *asb_claim_build(const struct asb_claim_wish *wish);
 /* The name of the Sandbox that it has got, NULL: none yet. Borrowed. */
 const char *asb_claim_sandbox(const cJSON *claim);
 
+/* The name of the Sandbox that the controller is about to give it, NULL: not known, or not by this
+ * version. Borrowed. It may still get another one. */
+const char *asb_claim_promised(const cJSON *claim);
+
 /* What a claim without a Sandbox, or whose Sandbox can't be seen, waits for, or why it will never
  * get one. */
 void asb_claim_diagnose(const cJSON *claim, const char *pool, struct asb_diagnosis *out);

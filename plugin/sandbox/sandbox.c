@@ -435,6 +435,13 @@ const char *asb_sandbox_pod(const struct asb_sandbox *sandbox)
 	return sandbox->observer.pod_name;
 }
 
+/* A pool's pods have the names of their Sandboxes since v0.5. */
+const char *asb_sandbox_promised_pod(const struct asb_sandbox *sandbox)
+{
+	return sandbox->api == &asb_api_v1beta1 && sandbox->claim.runs ? sandbox->claim.bound
+								       : NULL;
+}
+
 const char *asb_sandbox_container(const struct asb_sandbox *sandbox)
 {
 	(void)sandbox;

@@ -123,7 +123,11 @@ bool asb_sandbox_settled(const struct asb_sandbox *sandbox);
 
 enum asb_sandbox_phase asb_sandbox_phase(const struct asb_sandbox *sandbox);
 const char *asb_sandbox_name(const struct asb_sandbox *sandbox);
-const char *asb_sandbox_pod(const struct asb_sandbox *sandbox);	      /* NULL before it is known */
+const char *asb_sandbox_pod(const struct asb_sandbox *sandbox); /* NULL before it is known */
+/* A pod that runs and in which commands will most likely run, NULL: none. A connection to it may be
+ * opened, but nothing be run there before asb_sandbox_pod names it too. Borrowed until the next
+ * step. */
+const char *asb_sandbox_promised_pod(const struct asb_sandbox *sandbox);
 const char *asb_sandbox_container(const struct asb_sandbox *sandbox); /* "main" */
 /* NULL-ended argv of `shim connect` inside the container. */
 const char *const *asb_sandbox_connect_argv(const struct asb_sandbox *sandbox);

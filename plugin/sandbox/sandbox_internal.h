@@ -52,6 +52,9 @@ struct asb_claim {
 	bool binding; /* the Sandbox and its pod are being read */
 	struct asb_http_request object, pod;
 	char *object_path, *pod_path;
+	char *bound;	 /* name of the Sandbox that is being read */
+	bool early;	 /* it is not the claim's yet */
+	bool seen, runs; /* the answer about its pod, which runs */
 };
 
 struct asb_sandbox {

@@ -38,6 +38,8 @@ struct world {
 	const char *version;   /* that is served; NULL: v1beta1 */
 	const char *reason;    /* of Ready=False, instead of giving a Sandbox */
 	const char *given;     /* name of the Sandbox */
+	const char *promised;  /* the one that is named before, or NULL */
+	bool held;	       /* it is not given yet */
 	const char *launch;    /* its label, or NULL */
 	const char *container; /* of its pod */
 	bool without_extensions;
@@ -69,6 +71,14 @@ static void give(struct world *world, cJSON *claim)
 	asb_buffer_release(&text);
 }
 
+static void promise(const struct world *world, cJSON *claim)
+{
+	cJSON *annotations = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(annotations, "agents.x-k8s.io/sandbox-name", world->promised);
+	asb_json_set(claim, "metadata/annotations", annotations);
+}
+
 static void controller(struct fake_api *api, const char *method, const char *path)
 {
 	struct world *world = api->context;
@@ -79,6 +89,10 @@ static void controller(struct fake_api *api, const char *method, const char *pat
 	(void)method;
 	(void)path;
 	if (claim == NULL || asb_json_at(claim, "status") != NULL)
+		return;
+	if (world->promised != NULL)
+		promise(world, claim);
+	if (world->held)
 		return;
 	if (world->reason == NULL) {
 		give(world, claim);
@@ -446,10 +460,51 @@ static void rights_of_a_plain_pod(void **state)
 	}
 }
 
+#define RUNNING_POD                                                                   \
+	"{\"metadata\":{\"uid\":\"p\"},\"status\":{\"containerStatuses\":[{\"name\":" \
+	"\"main\",\"state\":{\"running\":{}}}]}}"
+
+/* What is to come may be connected to; what counts is what has come, and that may be another. */
+static void promised(void **state)
+{
+	static const char *const names[] = {"pool-abcde", "pool-other"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world world = {.promised = names[i], .held = true};
+		int64_t deadline = asb_monotonic_ms() + 20000;
+
+		open_world(&world, (struct asb_sandbox_options){.pool = "tools"});
+		assert_int_equal(asb_sandbox_prepare(world.sandbox, &world.err), 0);
+		assert_int_equal(asb_sandbox_create(world.sandbox, &world.err), 0);
+		fake_put(&world.api, PODS "pool-other", RUNNING_POD);
+		if (i == 0)
+			fake_put(&world.api, PODS "pool-abcde", RUNNING_POD);
+		while (asb_sandbox_promised_pod(world.sandbox) == NULL) {
+			assert_true(asb_monotonic_ms() < deadline);
+			assert_int_equal(asb_sandbox_step(world.sandbox, &world.err), 0);
+			fake_wait(&world.api, asb_sandbox_timeout(world.sandbox));
+		}
+		assert_string_equal(asb_sandbox_promised_pod(world.sandbox), names[i]);
+		assert_null(asb_sandbox_pod(world.sandbox));
+		pthread_mutex_lock(&world.api.server.turn);
+		world.held = false;
+		pthread_mutex_unlock(&world.api.server.turn);
+		while (asb_sandbox_phase(world.sandbox) != ASB_SANDBOX_RUNNING) {
+			assert_true(asb_monotonic_ms() < deadline);
+			assert_int_equal(asb_sandbox_step(world.sandbox, &world.err), 0);
+			fake_wait(&world.api, asb_sandbox_timeout(world.sandbox));
+		}
+		assert_string_equal(asb_sandbox_pod(world.sandbox), "pool-abcde");
+		close_world(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warm),
+		cmocka_unit_test(promised),
 		cmocka_unit_test(cold),
 		cmocka_unit_test(never_cold),
 		cmocka_unit_test(reasons_that_end_it),
