@@ -26,7 +26,7 @@ group_by(.what) | map({key: .[0].what, value: sort_by(.round)}) | from_entries a
   def phases($what): $of[$what] | (.[0].phases | keys_unsorted | map("| \(.) ")), (map(.phases) as $all
     | .[0].phases | keys_unsorted | map(. as $name | "| \($all | map(.[$name]) | middle | ms) ")) | join("") + "|";
   def phase_table($what): [phases($what)] | "\(names[$what]):", "", .[0], (.[0] | gsub("[^|]+"; "---")), .[1];
-  def circumstances: "\($of.script | length) rounds, \($date), \($cluster), one node beside it on the same machine (\($machine)).";
+  def circumstances: "\($of.script | length) rounds, \($date), \($cluster), one node, on the same machine (\($machine)).\($noise)";
 
   if $what == "summary" then table("script"; ["script", "cold", "warm"]), "", circumstances
   elif $what == "verdict" then most | to_entries[] | share(.key; "script") as $share
@@ -34,14 +34,18 @@ group_by(.what) | map({key: .[0].what, value: sort_by(.round)}) | from_entries a
   elif $what == "holds" then most | to_entries | map(share(.key; "script") <= .value) | all
   else
     "# How long until a command has run", "",
-    "Written by `make bench PUBLISH=1`. \(circumstances) In each round everything is measured once, from the start of the program to its",
-    "end, as a user who has our Role; before each measurement the cluster is quiet. The script applies the same Sandbox and ConfigMap (the",
-    "shim's, which all share, is there before), waits for the condition Ready, runs the command and deletes both without waiting for it, as",
-    "the plugin does. What it leaves out: the check of the rights, an end of the Sandbox that is renewed, the exit record.", "",
+    "Written by `make bench PUBLISH=1`.", circumstances, "",
+    "In each round everything is measured once, from the start of the program to its end, as a user who has our Role; before each",
+    "measurement the cluster is quiet. The script applies the same Sandbox and ConfigMap (the shim's, which all share, is there",
+    "before), waits for the condition Ready, runs the command and deletes both without waiting for it, as the plugin does. What it",
+    "leaves out: the check of the rights, an end of the Sandbox that is renewed, the exit record.", "",
     table("script"; ["script", "cold", "warm", "claim"]), "",
     "One more command in a sandbox that is there:", "",
     table("exec"; ["exec", "again"]), "",
-    "## Phases", "", "Medians of each by itself. `programs` is the start of kubectl and of the plugin; `schedule` lasts until the pod has a node",
-    "(with a pool: until the claim has its Sandbox), `start` until the container runs, `connect` until the command does.", "",
+    "## Phases", "",
+    "Medians of each by itself. `programs` is the start of kubectl and of the plugin; `schedule` lasts until the pod has a node (with a",
+    "pool: until the claim has its Sandbox), `start` until the container runs, `connect` until the command does.", "",
+    "Most of a cold start is the kubelet's: before it makes a container it looks for the pod's volumes, and when they are not mounted",
+    "yet, as for a new pod, again after 300 ms. Script and plugin share that, and the container runtime's work for an exec.", "",
     (["script", "cold", "warm", "claim", "again"][] | phase_table(.), "")
   end
