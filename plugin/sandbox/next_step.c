@@ -209,6 +209,17 @@ static void take_step(struct asb_buffer *out, const struct asb_step_object *obje
 	}
 }
 
+/* A claim of v1alpha1 may come from no pool that it names: somebody else's way of working. */
+static bool lacks_pool(const struct asb_step_object *object, const struct step *step)
+{
+	bool wanted = step->action == PASTE
+			      ? strstr(step->text, "{pool}") != NULL
+			      : step->action == REMAKE || step->action == RENAME ||
+					step->action == CREATE || step->action == EXTEND;
+
+	return wanted && object->claim != NULL && asb_step_pool(object) == NULL;
+}
+
 char *asb_next_step(const struct asb_findings *findings, const cJSON *claim, const cJSON *pool,
 		    const struct asb_diagnosis *diagnosis)
 {
@@ -218,6 +229,8 @@ char *asb_next_step(const struct asb_findings *findings, const cJSON *claim, con
 
 	asb_step_init(&object, findings, claim, pool);
 	step = find_step(&object, diagnosis);
+	if (lacks_pool(&object, &step))
+		step.action = LOOK_ROUND;
 	take_step(&out, &object, &step);
 	return asb_buffer_steal(&out);
 }

@@ -375,6 +375,14 @@ END
   cat said
   grep -q "error: .*sandbox \"$name\" was suspended by somebody" said
   grep -qx "hint: kubectl agentsandbox -n $NS resume $name" said
+  asb resume "$name"
+  background exec "$name" 'sleep 200' 2>said
+  within 30 command_runs "$name" 200
+  admin -n $NS patch sandbox "$name" --type merge -p '{"spec":{"shutdownTime":"2020-01-01T00:00:00Z"}}'
+  wait $plugin || code=$?
+  cat said
+  grep -q "error: .*the lease of sandbox \"$name\" has run out" said
+  grep -qx "hint: kubectl agentsandbox -n $NS create $name" said
 }
 
 @test "a command that was killed for lack of memory is told the limit and how to raise it" {
@@ -386,4 +394,4 @@ END
   [[ "$output" == *"out of memory (limit 64Mi)"* || "$output" == *"ran out of memory and was killed (limit 64Mi)"* ]]
   [[ "$output" == *"hint: "*"create $name"*"--memory MEMORY"* ]]
 }
-command_runs() { admin -n $NS logs "$1" 2>/dev/null | grep -q 'sleep 100'; }
+command_runs() { admin -n $NS logs "$1" 2>/dev/null | grep -q "sleep ${2:-100}"; }

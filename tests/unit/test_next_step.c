@@ -181,6 +181,23 @@ static void of_a_claim(void **state)
 				     "agentsandbox -n work create c --pool 'p q'");
 }
 
+static void of_a_claim_without_a_pool(void **state)
+{
+	ASB_JSON claim = asb_json_literal(
+		"{\"metadata\":{\"name\":\"c\",\"namespace\":\"work\"},\"spec\":{"
+		"\"sandboxTemplateRef\":{\"name\":\"t\"},\"warmpool\":\"default\"}}");
+	static const char *const codes[] = {"no-template", "expired", "image-not-found"};
+	const struct asb_findings none = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		const struct asb_diagnosis diagnosis = {.code = codes[i]};
+		ASB_TEXT text = asb_next_step(&none, claim, NULL, &diagnosis);
+
+		assert_string_equal(text, "kubectl agentsandbox -n work status");
+	}
+}
+
 /* What is wrong with a Sandbox of a pool is wrong with the pool. */
 static void of_a_pool(void **state)
 {
@@ -327,6 +344,7 @@ int main(void)
 		cmocka_unit_test(of_somebody_elses),
 		cmocka_unit_test(nothing_is_run_by_pasting),
 		cmocka_unit_test(of_a_claim),
+		cmocka_unit_test(of_a_claim_without_a_pool),
 		cmocka_unit_test(of_a_pool),
 		cmocka_unit_test(of_a_plain_pod),
 		cmocka_unit_test(what_took_it_away),
