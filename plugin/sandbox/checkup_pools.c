@@ -7,7 +7,7 @@
 #include "plugin/base/buffer.h"
 #include "plugin/sandbox/checkup_parts.h"
 #include "plugin/sandbox/inventory.h"
-#include "plugin/sandbox/next_step.h"
+#include "plugin/sandbox/next_step_parts.h"
 #include "plugin/sandbox/roots.h"
 
 #define FILLING_MS 60000 /* a pool that is younger than that may well be filling */
@@ -54,32 +54,22 @@ static const cJSON *pod_of(const struct asb_exam *exam, const cJSON *sandbox)
 
 /* --- steps --- */
 
-static void add_option(struct asb_buffer *out, const char *flag, const char *value)
-{
-	if (value == NULL)
-		return;
-	asb_buffer_addf(out, " %s ", flag);
-	asb_buffer_add_word(out, value); /* whatever somebody has written there */
-}
-
-/* The pool anew: what it was like is known from a sandbox of it, if there is one. */
+/* The pool anew, as long as a sandbox of it tells what it was like. */
 static char *make_again_step(const struct asb_exam *exam, const cJSON *pool)
 {
-	const cJSON *sandbox = sandbox_of(exam, pool, false);
-	const cJSON *pod = asb_json_at(sandbox, "spec/podTemplate/spec");
+	const struct asb_findings findings = {.sandbox = sandbox_of(exam, pool, false)};
 	const char *program = exam->options->program, *namespace_ = exam->namespace_;
 	struct asb_buffer out = ASB_BUFFER_INIT;
+	struct asb_step_object object;
 
 	if (!asb_inventory_is_ours(pool))
 		return asb_strf("kubectl -n %s apply -f TEMPLATE.yaml", namespace_);
-	asb_buffer_addf(&out, "%s -n %s pool delete %s && %s -n %s pool create %s --size %.0f",
-			program, namespace_, name_of(pool), program, namespace_, name_of(pool),
-			asb_json_number(pool, "spec/replicas", 1));
-	add_option(&out, "--image", sandbox != NULL ? asb_inventory_image(sandbox) : NULL);
-	add_option(&out, "--runtime-class", asb_json_string(pod, "runtimeClassName"));
-	add_option(&out, "--service-account", asb_json_string(pod, "serviceAccountName"));
-	add_option(&out, "--cpu", asb_json_string(pod, "containers/0/resources/limits/cpu"));
-	add_option(&out, "--memory", asb_json_string(pod, "containers/0/resources/limits/memory"));
+	if (findings.sandbox == NULL)
+		return asb_strf("%s -n %s pool delete %s && %s -n %s pool create %s --size %.0f",
+				program, namespace_, name_of(pool), program, namespace_,
+				name_of(pool), asb_json_number(pool, "spec/replicas", 1));
+	asb_step_init(&object, &findings, NULL, pool);
+	asb_step_remake(&out, &object, "");
 	return asb_buffer_steal(&out);
 }
 

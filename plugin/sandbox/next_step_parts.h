@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* next_step_parts.h - between next_step.c, which chooses, and next_step_text.c, which writes. */
+/* next_step_parts.h - between next_step.c, which chooses, and next_step_text.c, which writes; also
+ * for who has chosen already (checkup_pools.c). */
 #ifndef ASB_NEXT_STEP_PARTS_H
 #define ASB_NEXT_STEP_PARTS_H
 

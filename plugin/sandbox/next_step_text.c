@@ -65,25 +65,6 @@ void asb_step_init(struct asb_step_object *object, const struct asb_findings *fi
 
 /* --- text for a shell --- */
 
-static void add_quoted(struct asb_buffer *out, const char *text)
-{
-	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789-._/:@=";
-
-	if (*text != '\0' && text[strspn(text, harmless)] == '\0') {
-		asb_buffer_addstr(out, text);
-		return;
-	}
-	asb_buffer_addch(out, '\'');
-	for (; *text != '\0'; text++) {
-		if (*text == '\'')
-			asb_buffer_addstr(out, "'\\''");
-		else
-			asb_buffer_addch(out, *text);
-	}
-	asb_buffer_addch(out, '\'');
-}
-
 static const char *pod_name(const struct asb_step_object *object)
 {
 	const char *name = asb_json_string(object->findings->pod, "metadata/name");
@@ -126,7 +107,7 @@ void asb_step_expand(struct asb_buffer *out, const struct asb_step_object *objec
 		const char *value = variable(object, template, size, &length);
 
 		if (value != NULL) {
-			add_quoted(out, value);
+			asb_buffer_add_word(out, value);
 			template += length;
 		} else {
 			asb_buffer_addch(out, *template ++);
@@ -156,7 +137,7 @@ static void add_option(struct asb_buffer *out, const char *flag, const char *val
 	    strstr(instead, given) != NULL)
 		return;
 	asb_buffer_addf(out, " %s ", flag);
-	add_quoted(out, value);
+	asb_buffer_add_word(out, value);
 }
 
 static void add_ttl(struct asb_buffer *out, const cJSON *sandbox, const char *instead)

@@ -325,7 +325,7 @@ static void pools(void **state)
 	answer(cluster, ASB_Q_POOLS, 200, POOL("1"));
 	problem(cluster, ASB_CHECK_POOLS,
 		"pool \"p\" does not fill: the cluster has no RuntimeClass",
-		"pool create p --image 'i; rm -rf x'");
+		"pool create p --size 2 --image 'i; rm -rf x'");
 	answer(cluster, ASB_Q_SANDBOXES, 200, LIST(""));
 	expect(cluster, ASB_CHECK_POOLS, ASB_CHECK_WARNING, "1 of 2 ready", "pool list");
 	cluster->exam.templates[0] =
