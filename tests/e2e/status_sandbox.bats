@@ -6,7 +6,10 @@ load helper
 
 setup_file() { cluster_setup; }
 
+setup() { made=(); } # TYPE/NAME of what a test makes besides $name
+
 teardown() {
+  [ ${#made[@]} -eq 0 ] || admin -n $NS delete --ignore-not-found --wait=false "${made[@]}" >/dev/null
   [ -z "${own:-}" ] || admin delete namespace "$own" --wait=false >/dev/null
   [ -z "${name:-}" ] || asb -n "${own:-$NS}" delete "$name" --ignore-not-found >/dev/null
 }
@@ -116,6 +119,7 @@ END
 
 @test "who may read Sandboxes only still learns what they tell" {
   name=$(unique poor)
+  made=("role/$name" "rolebinding/e2e-$name")
   user "$name" >poor.kubeconfig
   admin -n $NS create role "$name" --verb=get --resource=sandboxes.agents.x-k8s.io
   grant "$name" "$name"
@@ -133,8 +137,7 @@ END
   within 20 poor_problem
   run -1 as_user "$PWD/poor.kubeconfig" status "$name"
   [[ "${lines[0]}" == *"nsufficient cpu"* ]]
-  admin -n $NS delete role "$name"
-  admin -n $NS delete rolebinding "e2e-$name"
+  admin -n e2e-users delete serviceaccount "$name"
 }
 poor_sees() { as_user "$PWD/poor.kubeconfig" status "$name" | grep -q "^ok: sandbox \"$name\" runs"; }
 poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
@@ -267,17 +270,18 @@ quota_counted() { [ -n "$(admin -n "$own" get quota small -o jsonpath='{.status.
   *) mine=arm64 other='\x3e' ;;
   esac
   printf "$other" | dd of=shim bs=1 seek=18 conv=notrunc status=none
+  made=("configmap/$name-shim")
   admin -n $NS create configmap "$name-shim" --from-file=shim
   own_sandbox '[/agentsandbox/shim, init]' '[{name: shim, mountPath: /agentsandbox}]' \
     "[{name: shim, configMap: {name: $name-shim, defaultMode: 0555}}]" | admin apply -f -
   problem "$name" architecture 'exec format error'
   repair ARCH=$mine
   healthy "$name"
-  admin -n $NS delete configmap "$name-shim"
 }
 
 @test "somebody else's pod has the name" {
   name=$(unique taken)
+  made=("pod/$name")
   admin -n $NS apply -f - <<END
 apiVersion: v1
 kind: Pod
@@ -322,17 +326,17 @@ claim_healthy() {
 @test "a claim whose pool is missing" {
   name=$(unique claim)
   pool=$(unique pool)
+  made=("sandboxwarmpool/$pool" "sandboxtemplate/$pool")
   claim "$pool"
   problem "$name" no-pool "there is no warm pool \"$pool\""
   repair
   claim_healthy "$name" "$pool"
-  asb delete "$name"
-  asb pool delete "$pool"
 }
 
 @test "a claim whose pool has no template" {
   name=$(unique claim)
   pool=$(unique pool)
+  made=("sandboxwarmpool/$pool" "sandboxtemplate/$pool")
   asb pool create "$pool"
   asb pool scale "$pool" 0
   admin -n $NS delete sandboxtemplate "$pool"
@@ -340,8 +344,6 @@ claim_healthy() {
   problem "$name" no-template "the template of warm pool \"$pool\" does not exist"
   repair
   claim_healthy "$name" "$pool"
-  asb delete "$name"
-  asb pool delete "$pool"
 }
 
 @test "a plain pod has a status, too" {
