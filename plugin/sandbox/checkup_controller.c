@@ -46,7 +46,9 @@ char *asb_controller_tag(const struct asb_exam *exam)
 
 	if (exam->controller == NULL || colon == NULL || colon[1] != 'v')
 		return NULL;
-	n = strcspn(colon + 1, "@");
+	n = strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+	if (colon[1 + n] != '\0' && colon[1 + n] != '@')
+		return NULL;
 	return asb_strndup(colon + 1, n);
 }
 

@@ -176,13 +176,24 @@ static bool port_is(const cJSON *port, const struct target *target)
 	return false;
 }
 
+/* A rule that names DNS's port is meant for DNS, wherever that is served (a cache on the node,
+ * another namespace). */
+static bool names_dns(const cJSON *port, const struct target *target)
+{
+	return target->in_pods && asb_json_number(port, "port", 0) > 0 && port_is(port, target);
+}
+
 static bool rule_allows(const cJSON *rule, const struct target *target)
 {
 	const cJSON *ports = asb_json_member(rule, "ports"), *to = asb_json_member(rule, "to");
 	bool port = cJSON_GetArraySize(ports) == 0, peer = cJSON_GetArraySize(to) == 0;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, ports) port = port || port_is(item, target);
+	cJSON_ArrayForEach(item, ports)
+	{
+		port = port || port_is(item, target);
+		peer = peer || names_dns(item, target);
+	}
 	cJSON_ArrayForEach(item, to) peer = peer || peer_is(item, target);
 	return port && peer;
 }
@@ -225,7 +236,7 @@ static void add_address(struct target *target, const char *address)
 
 static struct target dns_target(const struct asb_exam *exam)
 {
-	struct target target = {.ports = {53, 53}, .protocol = "UDP", .in_pods = true};
+	struct target target = {.ports = {53, 5353}, .protocol = "UDP", .in_pods = true};
 	const cJSON *ip;
 
 	cJSON_ArrayForEach(ip,

@@ -208,6 +208,9 @@ static void versions(void **state)
 	answer(cluster, ASB_Q_DEPLOYMENT, 200, CONTROLLER("1", "1", "v1.0.2@sha256:0", ARGS));
 	judge(cluster);
 	assert_null(find(cluster, ASB_CHECK_VERSION));
+	answer(cluster, ASB_Q_DEPLOYMENT, 200, CONTROLLER("0", "0", "v0.5.1;reboot", ARGS));
+	judge(cluster);
+	assert_null(find(cluster, ASB_CHECK_VERSION));
 	answer(cluster, ASB_Q_DEPLOYMENT, 200, CONTROLLER("1", "1", "latest", ARGS));
 	judge(cluster);
 	assert_null(find(cluster, ASB_CHECK_VERSION));

@@ -275,6 +275,17 @@ static const struct {
 		"{\"ports\":[{\"protocol\":\"UDP\",\"port\":1,\"endPort\":100}]}," TCP443),
 	 NULL},
 	{POLICY("{}", "\"Egress\"", "{\"ports\":[{\"protocol\":\"UDP\"}]}," TCP443), NULL},
+	{POLICY("{}", "\"Egress\"",
+		"{\"ports\":[{\"protocol\":\"UDP\",\"port\":53}],\"to\":[" BLOCK(
+			"169.254.20.10/32") "]}," TCP443),
+	 NULL},
+	{POLICY("{}", "\"Egress\"",
+		"{\"ports\":[{\"protocol\":\"UDP\",\"port\":5353}],\"to\":[" IN(
+			"openshift-dns") "]}," TCP443),
+	 NULL},
+	{POLICY("{}", "\"Egress\"",
+		"{\"ports\":[{\"protocol\":\"UDP\"}],\"to\":[" IN("other") "]}," TCP443),
+	 "reach DNS"},
 };
 
 static void network_policies(void **state)
