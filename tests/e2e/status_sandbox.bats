@@ -151,6 +151,19 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
   healthy "$name"
 }
 
+@test "image not found in a Sandbox that somebody else has made: it is edited, not made anew" {
+  name=$(unique foreign)
+  own_sandbox '[sleep, infinity]' '[]' '[]' | sed '/^metadata:/s/, labels: .*/}/; s#image: .*#image: registry.test/no-such-image:1#' | admin apply -f -
+  problem "$name" image-not-found 'image "registry.test/no-such-image:1" was not found'
+  uid=$(admin -n $NS get sandbox "$name" -o jsonpath='{.metadata.uid}')
+  export EDITOR="sed -i s#registry.test/no-such-image:1#bitnami/kubectl:latest#"
+  repair
+  healthy "$name"
+  [ "$(admin -n $NS get sandbox "$name" -o jsonpath='{.metadata.uid}')" = "$uid" ]
+  run -0 status_of "$name"
+  [[ "$output" == *"not made by this plugin"* ]]
+}
+
 @test "unschedulable" {
   name=$(unique big)
   make_wrong "$name" --cpu 1000
