@@ -322,7 +322,9 @@ static void judge_handler(const struct asb_exam *exam, const struct choice *choi
 	else
 		asb_checkup_add(checkup, ASB_CHECK_CLASS, ASB_CHECK_OK, NULL,
 				"\"%s\" is there, handler \"%s\"%s", name, handler,
-				choice->with_handler > 0 ? ", which nodes have" : "");
+				choice->with_handler > 0 ? ", which nodes have"
+				: choice->silent > 0 ? "; nodes do not tell whether they have it"
+						     : "");
 }
 
 static void judge_selection(const struct asb_exam *exam, const cJSON *nodes,
