@@ -98,7 +98,8 @@ static void on_channel(void *context, int channel, const void *bytes, size_t n)
 		keep(&wire->outcome->diagnostics, bytes, n);
 		break;
 	case ASB_EXEC_STATUS_CHANNEL:
-		if (wire->outcome->status.length == 0)
+		/* Who reads may have left already (the end of an exec that said goodbye). */
+		if (wire->outcome->status.length == 0 && wire->pair != NULL)
 			lws_set_timer_usecs(wire->pair, CLOSE_US);
 		keep(&wire->outcome->status, bytes, n);
 		break;
