@@ -46,6 +46,12 @@ static void paths(void **state)
 	"{\"spec\":{\"operatingMode\":\"Suspended\"},\"status\":{\"conditions\":[{\"type\":" \
 	"\"Suspended\",\"status\":\"" status "\"}]}}"
 
+/* What a later release may add says nothing, and does no harm. */
+#define FUTURE                                                                                   \
+	"{\"apiVersion\":\"agents.x-k8s.io/"                                                     \
+	"v2\",\"spec\":{\"operatingMode\":\"Hibernating\",\"new\":{}},"                          \
+	"\"status\":{\"phase\":[1],\"conditions\":[7,{\"type\":\"New\",\"status\":\"Perhaps\"}," \
+	"{\"type\":\"Ready\",\"status\":\"True\",\"reason\":\"Never heard of\"}]}}"
 #define OLD(status)                          \
 	"{\"apiVersion\":\"agents.x-k8s.io/" \
 	"v1alpha1\",\"spec\":{\"replicas\":0},\"status\":{" status "}}"
@@ -69,6 +75,8 @@ static void one_word_for_each_state(void **state)
 		{OLD("\"replicas\":1"), "Suspending"},
 		{OLD("\"replicas\":0"), "Suspended"},
 		{OLD(""), "Suspended"},
+		{FUTURE, "Running"},
+		{"{\"spec\":5,\"status\":{\"conditions\":{\"type\":\"Ready\"}}}", "Pending"},
 		{"{\"metadata\":{\"deletionTimestamp\":\"x\"}}", "Terminating"},
 	};
 
