@@ -181,6 +181,17 @@ static bool runs(const cJSON *pod)
 	return asb_json_at(status, "state/running") != NULL;
 }
 
+/* Before v0.5 the pod keeps the name that it had in the pool, and has not been read yet. */
+static bool runs_already(const struct asb_sandbox *sandbox)
+{
+	const char *name = asb_json_string(sandbox->found, "metadata/name");
+	const char *pod = asb_observer_pod_name(sandbox->found);
+
+	if (name != NULL && pod != NULL && strcmp(name, pod) != 0)
+		return true;
+	return runs(sandbox->found_pod);
+}
+
 /* When no Sandbox of the pool is ready, the controller gives one that still starts, or makes one.
  */
 static int judge_launch(struct asb_sandbox *sandbox, struct asb_error *err)
@@ -188,7 +199,7 @@ static int judge_launch(struct asb_sandbox *sandbox, struct asb_error *err)
 	const char *pool = sandbox->options.pool;
 	bool cold = asb_claim_is_cold(sandbox->claim.newest, sandbox->found);
 
-	if (!cold && runs(sandbox->found_pod))
+	if (!cold && runs_already(sandbox))
 		return 0;
 	if (sandbox->options.cold == ASB_COLD_NEVER) {
 		asb_fail(err, "warm pool \"%s\" has no sandbox ready", pool);
