@@ -4,6 +4,11 @@
 load helper
 
 setup_file() { cluster_setup; }
+teardown() { # of the one with a pool, also when it has failed
+  [ -n "${E2E_POOL:-}" ] || return 0
+  remove "$name"
+  E2E_MODE=warm cell_teardown
+}
 
 served() { admin get --raw /apis/agents.x-k8s.io | jq -r '.versions[].version'; }
 phase() { asb list | awk -v n="$1" '$1 == n {print $2}'; }
@@ -83,6 +88,4 @@ ended_by_lease() { # the first release leaves the object, without a pod
     [[ "$output" == "note: claims of this agent-sandbox have no end"* ]]
     [ "${#lines[@]}" -eq 1 ]
   fi
-  remove "$name"
-  E2E_MODE=warm cell_teardown
 }
