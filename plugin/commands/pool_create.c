@@ -232,7 +232,7 @@ static int create(const struct asb_context *context, const struct values *values
 static int run_create(const struct asb_context *context, const void *values,
 		      const struct asb_operands *operands, struct asb_error *err)
 {
-	struct asb_pool_options wish;
+	struct asb_pool_options wish = {0};
 	struct asb_pool_file file = {0};
 	int rc = plan(&wish, &file, context, values, operands, err);
 
