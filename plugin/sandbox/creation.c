@@ -131,6 +131,12 @@ static int explain(const struct asb_sandbox *sandbox, const char *what, struct a
 	ASB_JSON like = describe(sandbox);
 	struct asb_diagnosis diagnosis;
 
+	/* No Status: the path is unknown. For some seconds after the CRD has gone, discovery does
+	 * not know. */
+	if (err->http == 404 && strstr(err->message, "404 page not found") != NULL) {
+		asb_error_clear(err);
+		return asb_sandbox_fail_absent(err);
+	}
 	asb_diagnose_refusal(like, err->message, &diagnosis);
 	for (size_t i = 0; i < sizeof(vague) / sizeof(vague[0]); i++) {
 		if (strcmp(diagnosis.code, vague[i]) == 0)

@@ -30,6 +30,14 @@ static int fail_versions(const cJSON *group, struct asb_error *err)
 	return asb_hint(err, "a later version of the plugin may know it: kubectl krew upgrade");
 }
 
+int asb_sandbox_fail_absent(struct asb_error *err)
+{
+	asb_fail(err, "agent-sandbox is not installed in this cluster (no API "
+		      "group " ASB_SANDBOX_GROUP ")");
+	err->http = 404;
+	return asb_hint(err, INSTALL_HINT);
+}
+
 /* 404: the API group is unknown. Who may not ask (403) finds out when the Sandbox is made. */
 int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_request *request,
 			    struct asb_error *err)
@@ -37,12 +45,8 @@ int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_r
 	const struct asb_api *api;
 	ASB_JSON group = NULL;
 
-	if (request->status == 404) {
-		asb_fail(err, "agent-sandbox is not installed in this cluster (no API "
-			      "group " ASB_SANDBOX_GROUP ")");
-		err->http = 404;
-		return asb_hint(err, INSTALL_HINT);
-	}
+	if (request->status == 404)
+		return asb_sandbox_fail_absent(err);
 	if (request->status == 403)
 		return 0;
 	group = asb_api_result(request, err);

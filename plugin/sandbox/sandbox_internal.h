@@ -104,6 +104,9 @@ void asb_sandbox_drop_questions(struct asb_sandbox *sandbox,
 int asb_sandbox_judge_group(struct asb_sandbox *sandbox, const struct asb_http_request *request,
 			    struct asb_error *err);
 
+/* "agent-sandbox is not installed", with how to install it. Returns -1. */
+int asb_sandbox_fail_absent(struct asb_error *err);
+
 /* The same for the group of claims and pools. */
 int asb_sandbox_judge_extensions(const struct asb_http_request *request, struct asb_error *err);
 /* Chooses sandbox->placement by the answers; -1 when there is no shim for it, or when the ConfigMap

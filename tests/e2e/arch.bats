@@ -98,7 +98,7 @@ remove() {
   # the build of the working tree has the shim of its own machine only
   run -125 asb run --name "$name" --arch arm64 -- true
   [[ "$output" == *"this build of the plugin can't run sandboxes on arm64 nodes"*"hint: "*"make dist"* ]]
-  run -1 left "$name"
+  nothing_left "$name"
 }
 
 @test "arch: the RuntimeClass says it, to who may read it" {
