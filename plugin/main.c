@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plugin/commands/command.h"
+#include "plugin/commands/globals.h"
 
 #define DEFAULT_PROGRAM "kubectl agentsandbox"
 
@@ -34,13 +34,6 @@ static const struct asb_command *const commands[] = {
 	NULL,
 };
 /* clang-format on */
-
-/* Where the global options go, before and behind the command's name alike. */
-struct globals {
-	struct asb_context context;
-	bool help;
-	bool version;
-};
 
 /* A descriptor that was closed by our parent must not become one of ours: output would go into a
  * connection. What takes its place reads as empty and can't be written, as a closed one. */
@@ -75,7 +68,7 @@ static char *program_name(const char *argv0)
 	return name;
 }
 
-static int print_program_help(const struct globals *globals)
+static int print_program_help(const struct asb_globals *globals)
 {
 	struct asb_buffer text = ASB_BUFFER_INIT;
 
@@ -86,7 +79,7 @@ static int print_program_help(const struct globals *globals)
 }
 
 /* The first operand is the command's name; what follows is its business. */
-static int dispatch(struct globals *globals, const struct asb_operands *operands,
+static int dispatch(struct asb_globals *globals, const struct asb_operands *operands,
 		    struct asb_error *err)
 {
 	const struct asb_command *command;
@@ -104,35 +97,20 @@ static int dispatch(struct globals *globals, const struct asb_operands *operands
 				  (char *const *)(operands->items + 1), &globals->help, err);
 }
 
-static int run_program(struct globals *globals, int argc, char *const *argv, struct asb_error *err)
+static int run_program(struct asb_globals *globals, int argc, char *const *argv,
+		       struct asb_error *err)
 {
-	struct asb_context *context = &globals->context;
-	const struct asb_option table[] = {
-		{"namespace", 'n', ASB_OPTION_STRING, &context->namespace_, "NAME",
-		 "namespace of the sandbox (default \"computer\")"},
-		{"kubeconfig", 0, ASB_OPTION_STRING, &context->kubeconfig.kubeconfig, "FILE",
-		 "kubeconfig file to use"},
-		{"context", 0, ASB_OPTION_STRING, &context->kubeconfig.context, "NAME",
-		 "context of the kubeconfig to use"},
-		{"cluster", 0, ASB_OPTION_STRING, &context->kubeconfig.cluster, "NAME",
-		 "cluster of the kubeconfig to use"},
-		/* `run` has a --user of its own, for the uid inside: that one is found first. */
-		{"user", 0, ASB_OPTION_STRING, &context->kubeconfig.user, "NAME",
-		 "user of the kubeconfig to use (before the command)"},
-		{"verbose", 'v', ASB_OPTION_FLAG, &context->verbose, NULL,
-		 "say on stderr what is being done, a line for each step"},
-		{"help", 'h', ASB_OPTION_FLAG, &globals->help, NULL, "explain the command"},
-		{"version", 0, ASB_OPTION_FLAG, &globals->version, NULL, "print the version"},
-		{0},
-	};
+	struct asb_option *table = asb_globals_options(globals);
 	const struct asb_option *tables[] = {table, NULL};
 	struct asb_operands operands;
 	int status = -1;
 
-	context->global_options = table;
+	globals->context.global_options = table;
 	if (asb_options_parse(tables, argc - 1, argv + 1, true, &operands, err) == 0)
 		status = dispatch(globals, &operands, err);
 	asb_operands_release(&operands);
+	asb_globals_release(globals);
+	free(table);
 	return status;
 }
 
@@ -147,7 +125,7 @@ static int flush_stdout(struct asb_error *err)
 int main(int argc, char **argv)
 {
 	struct asb_error err = ASB_ERROR_INIT;
-	struct globals globals = {.context.commands = commands};
+	struct asb_globals globals = {.context.commands = commands};
 	char *program;
 	int status;
 

@@ -105,6 +105,24 @@ static int store_int(const struct asb_option *option, const char *value, struct 
 	return 0;
 }
 
+/* Up to 99; more says no more. */
+static int store_level(const struct asb_option *option, const char *value, struct asb_error *err)
+{
+	size_t n = value == NULL ? 0 : strlen(value);
+
+	if (value != NULL && (n == 0 || n > 2 || strspn(value, "0123456789") != n))
+		return asb_fail_usage(err, "--%s: \"%s\" is not a level from 0 to 99", option->name,
+				      value);
+	*(int *)option->value = value == NULL ? 1 : (int)strtol(value, NULL, 10);
+	return 0;
+}
+
+/* Takes no word behind it for its value. */
+static bool is_switch(const struct asb_option *option)
+{
+	return option->kind == ASB_OPTION_FLAG || option->kind == ASB_OPTION_LEVEL;
+}
+
 static int store(struct parser *parser, const struct asb_option *option, const char *value)
 {
 	struct asb_strings *given = &parser->operands->options;
@@ -126,6 +144,8 @@ static int store(struct parser *parser, const struct asb_option *option, const c
 		return store_duration(option, value, err);
 	case ASB_OPTION_INT:
 		return store_int(option, value, err);
+	case ASB_OPTION_LEVEL:
+		return store_level(option, value, err);
 	}
 	return 0;
 }
@@ -133,7 +153,7 @@ static int store(struct parser *parser, const struct asb_option *option, const c
 /* The value of an option that none was attached to: the next word. */
 static int store_next(struct parser *parser, const struct asb_option *option)
 {
-	if (option->kind == ASB_OPTION_FLAG)
+	if (is_switch(option))
 		return store(parser, option, NULL);
 	if (parser->at == parser->argc)
 		return asb_fail_usage(parser->err, "--%s needs a value: --%s %s", option->name,
@@ -155,6 +175,12 @@ static int parse_long(struct parser *parser, const char *word)
 	return store_next(parser, option);
 }
 
+/* "-v6" and not "-vq" */
+static bool is_level(const struct asb_option *option, char next)
+{
+	return option->kind == ASB_OPTION_LEVEL && next >= '0' && next <= '9';
+}
+
 /* "-iq", "-nvalue", "-n=value" or "-n value"; `word` is behind the dash. */
 static int parse_letters(struct parser *parser, const char *word)
 {
@@ -169,7 +195,7 @@ static int parse_letters(struct parser *parser, const char *word)
 		}
 		if (word[1] == '=')
 			return store(parser, option, word + 2);
-		if (option->kind != ASB_OPTION_FLAG && word[1] != '\0')
+		if (word[1] != '\0' && (!is_switch(option) || is_level(option, word[1])))
 			return store(parser, option, word + 1);
 		if (store_next(parser, option) != 0)
 			return -1;

@@ -15,7 +15,9 @@ static void add_name(const struct asb_option *option, struct asb_buffer *out)
 		asb_buffer_addf(out, "  -%c, --%s", option->letter, option->name);
 	else
 		asb_buffer_addf(out, "      --%s", option->name);
-	if (option->argument != NULL)
+	if (option->argument != NULL && option->kind == ASB_OPTION_LEVEL)
+		asb_buffer_addf(out, "[=%s]", option->argument);
+	else if (option->argument != NULL)
 		asb_buffer_addf(out, " %s", option->argument);
 }
 
@@ -23,7 +25,9 @@ static size_t name_width(const struct asb_option *option)
 {
 	size_t n = strlen("      --") + strlen(option->name);
 
-	return option->argument == NULL ? n : n + 1 + strlen(option->argument);
+	if (option->argument == NULL)
+		return n;
+	return n + strlen(option->argument) + (option->kind == ASB_OPTION_LEVEL ? 3 : 1);
 }
 
 void asb_options_help(const struct asb_option *table, struct asb_buffer *out)

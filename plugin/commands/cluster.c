@@ -15,13 +15,22 @@ int asb_cluster_check_name(const char *what, const char *name, struct asb_error 
 			     "letter or digit at both ends");
 }
 
+int asb_cluster_kubeconfig(const struct asb_context *context, struct asb_kubeconfig *kubeconfig,
+			   struct asb_error *err)
+{
+	struct asb_kubeconfig_flags flags = context->kubeconfig;
+
+	flags.verbosity = context->verbose;
+	return asb_kubeconfig_load(&flags, kubeconfig, err);
+}
+
 int asb_cluster_open(struct asb_cluster *cluster, const struct asb_context *context,
 		     struct asb_error *err)
 {
 	memset(cluster, 0, sizeof(*cluster));
 	cluster->namespace_ = context->namespace_; /* the setting's when not given */
 	if (asb_cluster_check_name("--namespace", cluster->namespace_, err) != 0 ||
-	    asb_kubeconfig_load(&context->kubeconfig, &cluster->kubeconfig, err) != 0)
+	    asb_cluster_kubeconfig(context, &cluster->kubeconfig, err) != 0)
 		return -1;
 	cluster->http = asb_http_new(&cluster->kubeconfig, err);
 	if (cluster->http == NULL)

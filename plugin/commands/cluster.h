@@ -34,6 +34,10 @@ int asb_cluster_explain(const struct asb_cluster *cluster, struct asb_error *err
 
 void asb_cluster_close(struct asb_cluster *cluster);
 
+/* asb_kubeconfig_load with what the command line says. */
+int asb_cluster_kubeconfig(const struct asb_context *context, struct asb_kubeconfig *kubeconfig,
+			   struct asb_error *err);
+
 /* A usage error unless `name` can be the name of an object. */
 int asb_cluster_check_name(const char *what, const char *name, struct asb_error *err);
 

@@ -41,26 +41,21 @@ struct asb_context asb_command_enter(const struct asb_context *context,
 	struct asb_context inside = *context;
 
 	inside.group = group->name;
+	inside.outer = context;
 	inside.commands = group->subcommands;
 	return inside;
 }
 
-static size_t count_options(const struct asb_command *command)
+struct asb_option *asb_command_table(const struct asb_command_option *options, char *values)
 {
-	size_t n = 0;
+	struct asb_option *table;
+	size_t n = 0, i;
 
-	while (command->options != NULL && command->options[n].name != NULL)
+	while (options != NULL && options[n].name != NULL)
 		n++;
-	return n;
-}
-
-struct asb_option *asb_command_options(const struct asb_command *command, char *values)
-{
-	size_t n = count_options(command), i;
-	struct asb_option *table = asb_calloc(n + 1, sizeof *table);
-
+	table = asb_calloc(n + 1, sizeof *table);
 	for (i = 0; i < n; i++) {
-		const struct asb_command_option *from = &command->options[i];
+		const struct asb_command_option *from = &options[i];
 
 		table[i] = (struct asb_option){
 			.name = from->name,
@@ -72,6 +67,11 @@ struct asb_option *asb_command_options(const struct asb_command *command, char *
 		};
 	}
 	return table;
+}
+
+struct asb_option *asb_command_options(const struct asb_command *command, char *values)
+{
+	return asb_command_table(command->options, values);
 }
 
 static void release_values(const struct asb_option *table, void *values)
@@ -215,19 +215,43 @@ static int run_command(struct invocation *invocation, struct asb_error *err)
 					&invocation->operands, err);
 }
 
+/* The options behind a subcommand's name came after its context had been copied. */
+static struct asb_context up_to_date(const struct asb_context *context)
+{
+	struct asb_context now = *context;
+
+	if (context->outer != NULL) {
+		now.kubeconfig = context->outer->kubeconfig;
+		now.namespace_ = context->outer->namespace_;
+		now.verbose = context->outer->verbose;
+	}
+	return now;
+}
+
+static int parse_and_run(struct invocation *invocation, const struct asb_option *const *tables,
+			 int argc, char *const *argv, const bool *help, struct asb_error *err)
+{
+	struct asb_context context;
+
+	if (asb_options_parse(tables, argc, argv, false, &invocation->operands, err) != 0)
+		return -1;
+	context = up_to_date(invocation->context);
+	invocation->context = &context;
+	return *help ? print_help(&context, invocation->command) : run_command(invocation, err);
+}
+
 static int invoke_one(const struct asb_context *context, const struct asb_command *command,
 		      int argc, char *const *argv, const bool *help, struct asb_error *err)
 {
 	struct invocation invocation;
 	const struct asb_option *tables[] = {NULL, context->global_options, NULL};
-	int status = -1;
+	int status;
 
 	init_invocation(&invocation, context, command);
 	tables[0] = invocation.table;
 	if (command->settings)
 		parse_settings(&invocation);
-	if (asb_options_parse(tables, argc, argv, false, &invocation.operands, err) == 0)
-		status = *help ? print_help(context, command) : run_command(&invocation, err);
+	status = parse_and_run(&invocation, tables, argc, argv, help, err);
 	if (status < 0)
 		hint_at_help(context, command->name, err);
 	release_invocation(&invocation);

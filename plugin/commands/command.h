@@ -32,15 +32,17 @@ struct asb_command_option {
 struct asb_command;
 struct asb_settings;
 
-/* What the command line says before any command is asked. */
+/* What the command line says before any command is asked. kubeconfig.verbosity is unset:
+ * asb_cluster_kubeconfig. */
 struct asb_context {
 	struct asb_kubeconfig_flags kubeconfig;
 	const char *namespace_; /* -n, NULL: not given */
-	bool verbose;
-	const char *program;			   /* "kubectl agentsandbox" */
-	const char *group;			   /* "config" inside that group; NULL: in none */
+	int verbose;		/* -v: 0 none, 1 and more: each step; from 6 on requests, too */
+	const char *program;	/* "kubectl agentsandbox" */
+	const char *group;	/* "config" inside that group; NULL: in none */
 	const struct asb_command *const *commands; /* NULL-ended: of the program, or of the group */
 	const struct asb_option *global_options;   /* for the help text */
+	const struct asb_context *outer;     /* what a group's context is a copy of, else NULL */
 	const struct asb_settings *settings; /* for commands that have `settings`, else NULL */
 };
 
@@ -79,6 +81,9 @@ struct asb_context asb_command_enter(const struct asb_context *context,
  */
 int asb_command_invoke(const struct asb_context *context, const struct asb_command *command,
 		       int argc, char *const *argv, const bool *help, struct asb_error *err);
+
+/* An option table with places inside `values`; heap. */
+struct asb_option *asb_command_table(const struct asb_command_option *options, char *values);
 
 /* The command's option table with places inside `values` (NULL: nowhere, for the help text); heap.
  */

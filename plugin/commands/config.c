@@ -8,6 +8,7 @@
 #include "plugin/base/wrap.h"
 #include "plugin/base/yaml.h"
 #include "plugin/commands/command.h"
+#include "plugin/commands/config_cluster.h"
 #include "plugin/commands/settings.h"
 
 #define GAP 3u /* between columns */
@@ -269,12 +270,13 @@ static const struct asb_command path = {
 
 /* --- config --- */
 
-static const struct asb_command *const subcommands[] = {&view, &keys, &path, NULL};
+static const struct asb_command *const subcommands[] = {&view, &keys, &path,
+							&asb_command_config_cluster, NULL};
 
 const struct asb_command asb_command_config = {
 	.name = "config",
 	.summary = "Shows what is set by files and variables",
-	.usage = "config view|keys|path",
+	.usage = "config view|keys|path|cluster",
 	.description =
 		"What you would give with every command can stand in a file, in YAML: \"image: "
 		"debian:12\". It counts where no flag and no variable (AGENTSANDBOX_IMAGE) says "

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/commands/cluster.h"
 #include "plugin/commands/run.h"
 
 /* What the user sees and what the clock is called while the sandbox is in a phase. */
@@ -61,7 +62,7 @@ int asb_run_open(struct asb_run *run, const struct asb_context *context, struct 
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_CHECK);
 	run->give_up_ms = asb_monotonic_ms() + run->plan.sandbox.ready_timeout_ms;
 	if (asb_interrupts_open(&run->interrupts, err) != 0 ||
-	    asb_kubeconfig_load(&context->kubeconfig, &run->kubeconfig, err) != 0)
+	    asb_cluster_kubeconfig(context, &run->kubeconfig, err) != 0)
 		return -1;
 	run->plan.sandbox.inner_namespace = run->kubeconfig.namespace_;
 	run->http = asb_http_new(&run->kubeconfig, err);

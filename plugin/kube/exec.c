@@ -47,6 +47,17 @@ static int start_thread(struct asb_exec *exec, struct asb_error *err)
 	return 0;
 }
 
+static int open_tunnel(struct asb_exec *exec, struct asb_error *err)
+{
+	const struct asb_exec_request *request = &exec->request;
+
+	if (request->proxy == NULL)
+		return 0;
+	exec->tunnel = asb_tunnel_open(exec->kubeconfig, request->proxy, request->host,
+				       request->port, exec->connect_timeout_ms, err);
+	return exec->tunnel == NULL ? -1 : 0;
+}
+
 struct asb_exec *asb_exec_open(const struct asb_kubeconfig *kubeconfig,
 			       const struct asb_exec_target *target, struct asb_error *err)
 {
@@ -64,7 +75,8 @@ struct asb_exec *asb_exec_open(const struct asb_kubeconfig *kubeconfig,
 	exec->outcome.status.limit = ASB_EXEC_STATUS;
 	if (asb_exec_request_init(&exec->request, kubeconfig, target, err) == 0 &&
 	    asb_exec_tls_init(&exec->tls, kubeconfig, exec->request.server_name, err) == 0 &&
-	    open_pair(exec, err) == 0 && start_thread(exec, err) == 0)
+	    open_pair(exec, err) == 0 && open_tunnel(exec, err) == 0 &&
+	    start_thread(exec, err) == 0)
 		return exec;
 	asb_exec_close(exec);
 	return NULL;
@@ -136,6 +148,14 @@ static char *said(const struct asb_exec *exec)
 	return asb_strf(": %s", text);
 }
 
+/* A proxy that failed is why the connection behind it did. */
+static const char *why_not(struct asb_exec *exec)
+{
+	const char *tunnel = exec->tunnel == NULL ? "" : asb_tunnel_end(exec->tunnel);
+
+	return tunnel[0] != '\0' ? tunnel : exec->outcome.problem;
+}
+
 static int judge(struct asb_exec *exec, struct asb_error *err)
 {
 	const struct asb_exec_outcome *outcome = &exec->outcome;
@@ -150,7 +170,7 @@ static int judge(struct asb_exec *exec, struct asb_error *err)
 				exec->request.host_header, exec->tls.problem);
 	if (!outcome->established)
 		return asb_fail(err, "cannot open an exec stream to %s: %s",
-				exec->request.host_header, outcome->problem);
+				exec->request.host_header, why_not(exec));
 	if (!status.valid && outcome->status.length > 0)
 		return asb_fail(err, "the exec stream to pod %s ended with what is no Status%s",
 				exec->pod, words);
@@ -199,6 +219,7 @@ void asb_exec_close(struct asb_exec *exec)
 		close(exec->fd);
 	if (exec->local >= 0)
 		close(exec->local);
+	asb_tunnel_free(exec->tunnel);
 	asb_exec_tls_release(&exec->tls);
 	asb_exec_request_release(&exec->request);
 	asb_buffer_release(&exec->outcome.diagnostics);

@@ -5,7 +5,6 @@
  *   exec.c          life of a stream: thread, socketpair, result
  *   exec_lws.c      the thread's side: libwebsockets and its callbacks
  *   exec_url.c      where to connect and what to ask for
- *   exec_proxy.c    through which proxy
  *   exec_tls.c      OpenSSL: trust, identity, the name that is verified
  *   exec_channel.c  messages -> channels, and the Status that ends a stream
  */
@@ -18,6 +17,7 @@
 
 #include "plugin/base/buffer.h"
 #include "plugin/kube/exec.h"
+#include "plugin/kube/http_tunnel.h"
 
 #define ASB_EXEC_PROTOCOLS "v5.channel.k8s.io,v4.channel.k8s.io"
 #define ASB_EXEC_PATH_MAX 1900 /* libwebsockets 4.1 cuts longer request lines without a word */
@@ -46,23 +46,12 @@ struct asb_exec_request { /* all owned */
 	char *path;	      /* with the server's prefix and the query */
 	const char *api_path; /* borrowed: the part of path behind the prefix */
 	char *authorization;  /* secret; NULL: none */
-	char *proxy;	      /* "[user:password@]host:port", NULL: none; secret */
+	char *proxy;	      /* as asb_proxy_choose has it, NULL: none; secret */
 };
 
 int asb_exec_request_init(struct asb_exec_request *request, const struct asb_kubeconfig *kubeconfig,
 			  const struct asb_exec_target *target, struct asb_error *err);
 void asb_exec_request_release(struct asb_exec_request *request);
-
-/* --- exec_proxy.c --- */
-
-/* The proxy for a connection to host:port as kubectl chooses it: proxy-url, else HTTPS_PROXY (or
- * HTTP_PROXY without TLS) unless NO_PROXY names the host. *out is NULL without one. -1 for kinds of
- * proxies that can't be used here. */
-int asb_exec_proxy(const struct asb_kubeconfig *kubeconfig, bool tls, const char *host, int port,
-		   char **out, struct asb_error *err);
-/* Does a NO_PROXY list name this host? (Go's httpproxy: names, their subdomains, addresses, CIDR,
- * "*", each with an optional port.) */
-bool asb_exec_no_proxy(const char *list, const char *host, int port);
 
 /* --- exec_tls.c --- */
 
@@ -106,6 +95,7 @@ struct asb_exec {
 	const struct asb_kubeconfig *kubeconfig;
 	struct asb_exec_request request;
 	struct asb_exec_tls tls;
+	struct asb_tunnel *tunnel; /* NULL: no proxy */
 	char *pod;
 	int connect_timeout_ms;
 	pthread_t thread;

@@ -189,16 +189,30 @@ static int on_socket_writable(struct wire *wire, struct lws *wsi)
 
 /* --- life of the WebSocket -------------------------------------------------------------------- */
 
+static int add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at,
+		      unsigned char *end)
+{
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+					   (const unsigned char *)value, (int)strlen(value), at,
+					   end);
+}
+
+/* Credentials, and the user to act as: the same as the REST side sends. */
 static int add_headers(struct wire *wire, struct lws *wsi, unsigned char **at, size_t room)
 {
+	const struct asb_kubeconfig *kubeconfig = wire->exec->kubeconfig;
 	const char *value = wire->exec->request.authorization;
 	unsigned char *end = *at + room;
+	bool fits = value == NULL || add_header(wsi, "authorization:", value, at, end) == 0;
 
-	if (value == NULL)
-		return 0;
-	if (lws_add_http_header_by_name(
-		    wsi, (const unsigned char *)"authorization:", (const unsigned char *)value,
-		    (int)strlen(value), at, end) == 0)
+	for (size_t i = 0; fits && i < kubeconfig->header_count; i++) {
+		const char *field = kubeconfig->headers[i];
+		size_t n = strcspn(field, ":") + 1;
+		ASB_TEXT name = asb_strndup(field, n);
+
+		fits = add_header(wsi, name, field + n + 1, at, end) == 0;
+	}
+	if (fits)
 		return 0;
 	problem(wire, "the credentials are too long");
 	return -1;
@@ -365,7 +379,6 @@ static struct lws_context *make_context(struct wire *wire)
 		.secs_since_valid_ping = ASB_EXEC_PING_S,
 		.secs_since_valid_hangup = UINT16_MAX,
 	};
-	const char *proxy = wire->exec->request.proxy;
 	unsigned seconds = (unsigned)wire->exec->connect_timeout_ms / 1000 + 5; /* ours is nearer */
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN,
@@ -382,8 +395,8 @@ static struct lws_context *make_context(struct wire *wire)
 		.ka_time = 30,
 		.ka_interval = 10,
 		.ka_probes = 4,
-		/* "" and not NULL, or libwebsockets would follow $http_proxy */
-		.http_proxy_address = proxy != NULL ? proxy : "",
+		/* "" and not NULL, or libwebsockets would follow $http_proxy: ours is a tunnel */
+		.http_proxy_address = "",
 	};
 	struct sigaction pipe;
 	struct lws_context *context;
@@ -414,9 +427,11 @@ static int adopt_pair(struct wire *wire)
 static void connect_socket(struct wire *wire)
 {
 	const struct asb_exec_request *request = &wire->exec->request;
+	struct asb_tunnel *tunnel = wire->exec->tunnel;
+	ASB_TEXT socket_name = tunnel == NULL ? NULL : asb_strf("+@%s", asb_tunnel_address(tunnel));
 	struct lws_client_connect_info info = {
 		.context = wire->context,
-		.address = request->host,
+		.address = tunnel == NULL ? request->host : socket_name,
 		.port = request->port,
 		.ssl_connection =
 			LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (request->tls ? LCCSCF_USE_SSL : 0),

@@ -141,17 +141,18 @@ static int use_key(SSL_CTX *context, const char *pem)
 static int load(struct asb_exec_tls *tls, const struct asb_kubeconfig *kubeconfig,
 		struct asb_error *err)
 {
+	const char *certificate = asb_kubeconfig_certificate(kubeconfig);
+	const char *key = asb_kubeconfig_key(kubeconfig);
+
 	if (kubeconfig->ca_pem != NULL && !tls->insecure) {
 		if (add_authorities(tls->context, kubeconfig->ca_pem, err) != 0)
 			return -1;
 	} else if (!tls->insecure) {
 		SSL_CTX_set_default_verify_paths(tls->context);
 	}
-	if (kubeconfig->client_certificate_pem != NULL &&
-	    use_certificates(tls->context, kubeconfig->client_certificate_pem) != 1)
+	if (certificate != NULL && use_certificates(tls->context, certificate) != 1)
 		return openssl_fail(err, "the client certificate can't be used");
-	if (kubeconfig->client_key_pem != NULL &&
-	    use_key(tls->context, kubeconfig->client_key_pem) != 1)
+	if (certificate != NULL && key != NULL && use_key(tls->context, key) != 1)
 		return openssl_fail(err, "the client key can't be used");
 	ERR_clear_error();
 	return 0;

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "plugin/kube/exec_internal.h"
+#include "plugin/kube/proxy.h"
 
 /* --- the server ------------------------------------------------------------------------------- */
 
@@ -136,13 +137,15 @@ static char *basic(const char *username, const char *password)
 
 static char *authorization(const struct asb_kubeconfig *kubeconfig)
 {
-	struct asb_buffer value = ASB_BUFFER_INIT;
+	struct asb_buffer token = ASB_BUFFER_INIT;
+	char *value = NULL;
 
-	if (kubeconfig->token != NULL) {
-		asb_buffer_addstr(&value, "Bearer ");
-		asb_kubeconfig_token(kubeconfig, &value);
-		return asb_buffer_steal(&value);
-	}
+	asb_kubeconfig_token(kubeconfig, &token);
+	if (token.length > 0)
+		value = asb_strf("Bearer %s", token.data);
+	asb_buffer_release_secret(&token);
+	if (value != NULL)
+		return value;
 	if (kubeconfig->username != NULL)
 		return basic(kubeconfig->username, kubeconfig->password);
 	return NULL;
@@ -155,13 +158,13 @@ int asb_exec_request_init(struct asb_exec_request *request, const struct asb_kub
 
 	*request = (struct asb_exec_request){0};
 	prefix = take_server(request, kubeconfig->server, err);
-	if (prefix == NULL || build_path(request, prefix, target, err) != 0)
+	if (prefix == NULL || build_path(request, prefix, target, err) != 0 ||
+	    asb_kubeconfig_authenticate(kubeconfig, err) != 0)
 		return -1;
 	request->server_name = asb_strdup(
 		kubeconfig->tls_server_name != NULL ? kubeconfig->tls_server_name : request->host);
 	request->authorization = authorization(kubeconfig);
-	return asb_exec_proxy(kubeconfig, request->tls, request->host, request->port,
-			      &request->proxy, err);
+	return asb_proxy_choose(kubeconfig, &request->proxy, err);
 }
 
 static void free_secret(char *text)

@@ -12,11 +12,25 @@
 #include <time.h>
 
 #include "plugin/kube/http_parts.h"
+#include "plugin/kube/keypair.h"
+
+/* A certificate of the kubeconfig: those of a plugin have been looked at. */
+static int check_identity(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
+{
+	if (kubeconfig->client_certificate_pem == NULL || kubeconfig->client_key_pem == NULL ||
+	    asb_keypair_check(kubeconfig->client_certificate_pem, kubeconfig->client_key_pem,
+			      err) == 0)
+		return 0;
+	return asb_wrap(err, "user \"%s\"", kubeconfig->user == NULL ? "" : kubeconfig->user);
+}
 
 struct asb_http *asb_http_new(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
 {
-	struct asb_http *http = asb_calloc(1, sizeof(*http));
+	struct asb_http *http;
 
+	if (check_identity(kubeconfig, err) != 0)
+		return NULL;
+	http = asb_calloc(1, sizeof(*http));
 	http->kubeconfig = kubeconfig;
 	http->interrupt_fd = -1;
 	asb_buffer_init(&http->authorization);
@@ -61,15 +75,14 @@ static void free_transfer(struct asb_transfer *transfer)
 	free(transfer);
 }
 
-int asb_http_start(struct asb_http *http, struct asb_http_request *request, struct asb_error *err)
+static int launch(struct asb_http *http, struct asb_http_request *request, bool again,
+		  struct asb_error *err)
 {
 	ASB_TEXT url = NULL;
 	struct asb_transfer *transfer;
 
-	if (request->path == NULL || request->path[0] != '/')
-		return asb_fail(err, "a request needs a path (a name is empty or not usable)");
-	if (request->transfer != NULL)
-		abort(); /* it runs already */
+	if (asb_kubeconfig_authenticate(http->kubeconfig, err) != 0)
+		return -1;
 	asb_buffer_release(&request->response);
 	request->response.limit = ASB_RESPONSE_LIMIT;
 	request->done = false;
@@ -80,6 +93,8 @@ int asb_http_start(struct asb_http *http, struct asb_http_request *request, stru
 	transfer = asb_calloc(1, sizeof(*transfer));
 	transfer->http = http;
 	transfer->request = request;
+	transfer->again = again;
+	transfer->generation = asb_kubeconfig_generation(http->kubeconfig);
 	transfer->easy = curl_easy_init();
 	if (transfer->easy == NULL)
 		asb_out_of_memory();
@@ -88,10 +103,21 @@ int asb_http_start(struct asb_http *http, struct asb_http_request *request, stru
 	request->transfer = transfer;
 	url = asb_strf("%s%s", http->base, request->path);
 	if (asb_transfer_set_up(transfer, url) == 0 &&
-	    curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
+	    curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK) {
+		asb_trace_request(transfer);
 		return 0;
+	}
 	free_transfer(transfer);
 	return asb_fail(err, "libcurl %s can't make this request", curl_version_info(0)->version);
+}
+
+int asb_http_start(struct asb_http *http, struct asb_http_request *request, struct asb_error *err)
+{
+	if (request->path == NULL || request->path[0] != '/')
+		return asb_fail(err, "a request needs a path (a name is empty or not usable)");
+	if (request->transfer != NULL)
+		abort(); /* it runs already */
+	return launch(http, request, false, err);
 }
 
 void asb_http_cancel(struct asb_http *http, struct asb_http_request *request)
@@ -157,6 +183,31 @@ static void take_headers(struct asb_transfer *transfer)
 			asb_warnings_print(&transfer->http->warnings, header->value);
 }
 
+/*
+ * What the server refused for its credentials has done nothing: it is asked once more, whatever the
+ * method, with new ones. False when there are none; then they are why.
+ */
+static bool ask_again(struct asb_transfer *transfer)
+{
+	struct asb_http *http = transfer->http;
+	struct asb_http_request *request = transfer->request;
+	struct asb_error why = ASB_ERROR_INIT;
+	bool renewed = !transfer->again &&
+		       asb_kubeconfig_renew(http->kubeconfig, transfer->generation, &why);
+
+	if (renewed) {
+		free_transfer(transfer);
+		if (launch(http, request, true, &why) == 0)
+			return true;
+		request->done = true;
+		http->progress++;
+		request->error = why;
+		return true;
+	}
+	request->error = why;
+	return false;
+}
+
 static void finish(struct asb_transfer *transfer, CURLcode code)
 {
 	struct asb_http_request *request = transfer->request;
@@ -164,9 +215,14 @@ static void finish(struct asb_transfer *transfer, CURLcode code)
 
 	take_headers(transfer);
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	asb_trace_answer(transfer, code);
+	if (status == 401 && ask_again(transfer))
+		return;
 	/* The API server closes an HTTP/2 connection that brought it bad credentials, often before
 	 * the body of its refusal is through. The refusal needs none. */
-	if (code == CURLE_OK || status == 401) {
+	if (asb_failed(&request->error)) {
+		asb_buffer_reset(&request->response);
+	} else if (code == CURLE_OK || status == 401) {
 		request->status = (int)status;
 	} else {
 		asb_transfer_explain(transfer, code, &request->error);

@@ -9,7 +9,7 @@
 static int explain_connect(const struct asb_transfer *transfer, struct asb_error *err)
 {
 	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
-	const char *through = transfer->http->proxy_always ? " through its proxy-url" : "";
+	const char *through = transfer->http->proxy != NULL ? " through the proxy" : "";
 	long code = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &code);
@@ -25,7 +25,8 @@ static int explain_connect(const struct asb_transfer *transfer, struct asb_error
 	return asb_hint(err,
 			"is the %s running? its address is that of cluster \"%s\" in the "
 			"kubeconfig; choose another with --context",
-			transfer->http->proxy_always ? "proxy" : "API server", kubeconfig->cluster);
+			transfer->http->proxy != NULL ? "proxy" : "API server",
+			kubeconfig->cluster);
 }
 
 static int explain_timeout(const struct asb_transfer *transfer, struct asb_error *err)
@@ -41,7 +42,10 @@ static int explain_timeout(const struct asb_transfer *transfer, struct asb_error
 				     "firewall, proxy)?");
 	}
 	return asb_fail(err, "no answer from %s within %s", kubeconfig->server,
-			asb_duration_format(transfer->request->timeout_ms, took));
+			asb_duration_format(kubeconfig->request_timeout_ms > 0
+						    ? kubeconfig->request_timeout_ms
+						    : transfer->request->timeout_ms,
+					    took));
 }
 
 static int explain_tls(const struct asb_transfer *transfer, CURLcode code, struct asb_error *err)

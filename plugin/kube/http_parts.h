@@ -6,6 +6,7 @@
  *   http.c         the client, its requests and its loop
  *   http_target.c  base URL, proxy, tls-server-name
  *   http_setup.c   a request's options
+ *   http_trace.c   what -v tells of requests
  *   http_error.c   a failure's words
  */
 #ifndef ASB_HTTP_PARTS_H
@@ -25,6 +26,8 @@ struct asb_transfer {
 	struct curl_slist *headers; /* secret */
 	char detail[CURL_ERROR_SIZE];
 	bool too_large, broken_off;
+	bool again;	     /* with credentials that were renewed */
+	unsigned generation; /* of the credentials that it carries */
 	struct asb_transfer *next;
 };
 
@@ -34,10 +37,10 @@ struct asb_http {
 	char *base;		       /* what is put before a request's path */
 	char *host_header;	       /* with tls-server-name, else NULL */
 	struct curl_slist *connect_to; /* likewise */
-	char *proxy;		       /* "": none */
-	bool proxy_always;	       /* $NO_PROXY doesn't count */
+	char *proxy;		       /* NULL: none */
 	struct asb_buffer authorization;
-	int64_t authorization_ms; /* when it was made */
+	int64_t authorization_ms; /* when it was made, and from which credentials */
+	unsigned authorization_generation;
 	struct asb_warnings warnings;
 	struct asb_transfer *running;
 	struct curl_waitfd *waitfds;
@@ -54,6 +57,12 @@ int asb_http_set_target(struct asb_http *http, struct asb_error *err);
 int asb_transfer_set_up(struct asb_transfer *transfer, const char *url);
 /* Overwrites the texts first, since one of them may be a token. */
 void asb_transfer_free_headers(struct curl_slist *headers);
+
+/* Tells on stderr what was asked and answered, as the verbosity wants it: 6 the URL, status and
+ * time, 7 headers, 8 the beginning of the bodies, 9 more and 10 all of them. Secrets are
+ * "<masked>". */
+void asb_trace_request(const struct asb_transfer *transfer);
+void asb_trace_answer(const struct asb_transfer *transfer, CURLcode code);
 
 /* Sets the error for a transfer that ended with `code`. Returns -1. */
 int asb_transfer_explain(const struct asb_transfer *transfer, CURLcode code, struct asb_error *err);

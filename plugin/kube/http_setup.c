@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -32,15 +33,20 @@ static void add_header(struct asb_transfer *transfer, const char *text)
 
 static void refresh_authorization(struct asb_http *http)
 {
+	static const char field[] = "Authorization: Bearer ";
+	unsigned generation = asb_kubeconfig_generation(http->kubeconfig);
 	int64_t now = asb_monotonic_ms();
 
-	if (http->authorization_ms != 0 &&
+	if (http->authorization_ms != 0 && generation == http->authorization_generation &&
 	    (http->kubeconfig->token_file == NULL || now - http->authorization_ms < TOKEN_AGE_MS))
 		return;
 	http->authorization_ms = now;
+	http->authorization_generation = generation;
 	asb_buffer_release_secret(&http->authorization);
-	asb_buffer_addstr(&http->authorization, "Authorization: Bearer ");
+	asb_buffer_addstr(&http->authorization, field);
 	asb_kubeconfig_token(http->kubeconfig, &http->authorization);
+	if (http->authorization.length == strlen(field))
+		asb_buffer_reset(&http->authorization);
 }
 
 static void set_headers(struct asb_transfer *transfer)
@@ -59,10 +65,11 @@ static void set_headers(struct asb_transfer *transfer)
 	}
 	if (http->host_header != NULL)
 		add_header(transfer, http->host_header);
-	if (http->kubeconfig->token != NULL) {
-		refresh_authorization(http);
+	refresh_authorization(http);
+	if (http->authorization.length > 0)
 		add_header(transfer, http->authorization.data);
-	}
+	for (size_t i = 0; i < http->kubeconfig->header_count; i++)
+		add_header(transfer, http->kubeconfig->headers[i]);
 	/* Never to a proxy. */
 	curl_easy_setopt(transfer->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
@@ -132,14 +139,19 @@ static void set_connection(struct asb_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, http->connect_to);
-	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy);
-	if (http->proxy_always)
-		curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy == NULL ? "" : http->proxy);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 }
 
 static struct curl_blob borrowed_blob(char *text)
 {
 	return (struct curl_blob){text, strlen(text), CURL_BLOB_NOCOPY};
+}
+
+/* A plugin's may be replaced while the transfer runs. */
+static struct curl_blob copied_blob(const char *text)
+{
+	return (struct curl_blob){(char *)(uintptr_t)text, strlen(text), CURL_BLOB_COPY};
 }
 
 /* With a CA of its own the cluster is believed by that one alone. False when libcurl lacks what is
@@ -148,6 +160,15 @@ static bool set_tls(CURL *easy, const struct asb_kubeconfig *kubeconfig)
 {
 	bool fine = true;
 
+	/* An https proxy may be one of the cluster's, or of the world's. */
+	if (kubeconfig->insecure_skip_tls_verify) {
+		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
+	} else if (kubeconfig->ca_pem != NULL) {
+		struct curl_blob ca = borrowed_blob(kubeconfig->ca_pem);
+
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &ca);
+	}
 	if (kubeconfig->ca_pem != NULL || kubeconfig->insecure_skip_tls_verify) {
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
@@ -160,9 +181,9 @@ static bool set_tls(CURL *easy, const struct asb_kubeconfig *kubeconfig)
 
 		fine = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca) == CURLE_OK;
 	}
-	if (kubeconfig->client_certificate_pem != NULL) {
-		struct curl_blob cert = borrowed_blob(kubeconfig->client_certificate_pem);
-		struct curl_blob key = borrowed_blob(kubeconfig->client_key_pem);
+	if (asb_kubeconfig_certificate(kubeconfig) != NULL) {
+		struct curl_blob cert = copied_blob(asb_kubeconfig_certificate(kubeconfig));
+		struct curl_blob key = copied_blob(asb_kubeconfig_key(kubeconfig));
 
 		curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
 		curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
@@ -170,6 +191,16 @@ static bool set_tls(CURL *easy, const struct asb_kubeconfig *kubeconfig)
 		       curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key) == CURLE_OK;
 	}
 	return fine;
+}
+
+/* --request-timeout is for requests, not for what is to last (a watch). */
+static int64_t timeout_of(const struct asb_transfer *transfer)
+{
+	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
+
+	return transfer->request->on_data == NULL && kubeconfig->request_timeout_ms > 0
+		       ? kubeconfig->request_timeout_ms
+		       : transfer->request->timeout_ms;
 }
 
 static void set_rest(struct asb_transfer *transfer)
@@ -182,11 +213,11 @@ static void set_rest(struct asb_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_of(transfer));
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kubectl-agentsandbox/" ASB_VERSION);
-	if (request->on_data == NULL)
+	if (request->on_data == NULL && !kubeconfig->disable_compression)
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (kubeconfig->username != NULL) {
 		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);

@@ -1,56 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_target.c - where requests go: base URL, proxy, and the name the server must prove. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "plugin/kube/http_parts.h"
-
-/* 127.0.0.0/8, ::1 and localhost: Go's environment proxy leaves them alone, and so must we for
- * clusters on this machine. */
-static bool loopback(const char *host)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-	ASB_TEXT bare = asb_strdup(host[0] == '[' ? host + 1 : host);
-
-	if (strcasecmp(bare, "localhost") == 0)
-		return true;
-	bare[strcspn(bare, "]")] = '\0';
-	if (inet_pton(AF_INET, bare, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, bare, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-static const char *first_set(const char *a, const char *b)
-{
-	const char *value = getenv(a);
-
-	if (value == NULL || value[0] == '\0')
-		value = getenv(b);
-	return value == NULL ? "" : value;
-}
-
-/* curl would look at the environment by itself, but at ALL_PROXY too and for loopback as well. */
-static void choose_proxy(struct asb_http *http, const char *host)
-{
-	const char *url = http->kubeconfig->proxy_url;
-
-	http->proxy_always = url != NULL;
-	if (url == NULL && loopback(host))
-		url = "";
-	else if (url == NULL && strncmp(http->kubeconfig->server, "https:", 6) == 0)
-		url = first_set("HTTPS_PROXY", "https_proxy");
-	else if (url == NULL)
-		url = first_set("HTTP_PROXY", "http_proxy");
-	/* Go lets a SOCKS proxy resolve the name, which curl calls socks5h. */
-	if (strncasecmp(url, "socks5://", 9) == 0)
-		http->proxy = asb_strf("socks5h://%s", url + 9);
-	else
-		http->proxy = asb_strdup(url);
-}
+#include "plugin/kube/proxy.h"
 
 /*
  * tls-server-name is what the server's certificate must be for and what SNI says, while connection
@@ -95,7 +49,9 @@ int asb_http_set_target(struct asb_http *http, struct asb_error *err)
 		asb_fail(err, "server address %s is not a usable URL", kubeconfig->server);
 		goto out;
 	}
-	choose_proxy(http, host);
+	/* libcurl would look at the environment by itself, but in another way. */
+	if (asb_proxy_choose(kubeconfig, &http->proxy, err) != 0)
+		goto out;
 	if (tls && kubeconfig->tls_server_name != NULL &&
 	    use_tls_server_name(http, url, host) != 0) {
 		asb_fail(err, "tls-server-name \"%s\" is not a host name",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/kube/credential.h"
 #include "plugin/kube/kubeconfig_parts.h"
 
 #define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -63,7 +64,7 @@ static int find_files(struct asb_kubeconfig_files *files, const struct asb_kubec
 /* What the merged files and the flags choose. */
 struct choice {
 	const struct asb_kubeconfig_files *files;
-	const char *context, *cluster, *user; /* names, NULL: none */
+	const char *context, *cluster, *user, *namespace_; /* names, NULL: none */
 	struct asb_stanza context_entry;
 };
 
@@ -114,63 +115,113 @@ static int choose_context(struct choice *choice, const struct asb_kubeconfig_fla
 	return no_such(choice, "context", err);
 }
 
+/* What is known of a kind's entry: found, or empty when only the context names it. The tree is for
+ * the caller to free. */
+static int choose_entry(const struct choice *choice, const char *kind, const char *name, bool asked,
+			struct asb_stanza *stanza, struct asb_error *err)
+{
+	*stanza = (struct asb_stanza){.kind = kind, .name = name, .file = "the command line"};
+	stanza->read = choice->files->read != NULL ? choice->files->read : asb_file_read;
+	if (name == NULL)
+		stanza->name = "";
+	else if (!asb_stanza_find(choice->files, kind, name, stanza) && asked) {
+		asb_fail(err, "%s \"%s\" does not exist",
+			 strcmp(kind, "user") == 0 ? "auth info" : kind, name);
+		return no_such(choice, kind, err);
+	}
+	return 0;
+}
+
 static int choose(struct choice *choice, const struct asb_kubeconfig_flags *flags,
 		  struct asb_error *err)
 {
 	if (choose_context(choice, flags, err) != 0 ||
 	    asb_stanza_text(&choice->context_entry, "cluster", &choice->cluster, err) != 0 ||
-	    asb_stanza_text(&choice->context_entry, "user", &choice->user, err) != 0)
+	    asb_stanza_text(&choice->context_entry, "user", &choice->user, err) != 0 ||
+	    asb_stanza_text(&choice->context_entry, "namespace", &choice->namespace_, err) != 0)
 		return -1;
 	if (given(flags->cluster) != NULL)
 		choice->cluster = flags->cluster;
 	if (given(flags->user) != NULL)
 		choice->user = flags->user;
-	if (choice->cluster != NULL)
-		return 0;
-	if (choice->context != NULL)
-		return asb_fail(err, "context \"%s\" names no cluster", choice->context);
+	return 0;
+}
+
+static int no_server(const struct choice *choice, struct asb_error *err)
+{
+	if (choice->cluster != NULL) {
+		asb_fail(err, "cluster \"%s\" does not exist", choice->cluster);
+		return no_such(choice, "cluster", err);
+	}
+	if (choice->context != NULL) {
+		asb_fail(err, "context \"%s\" names no cluster", choice->context);
+		return no_such(choice, "cluster", err);
+	}
 	asb_fail(err, "current-context is not set");
 	no_such(choice, "context", err);
 	return asb_wrap(err, "no cluster is chosen");
 }
 
-static int resolve(const struct choice *choice, struct asb_kubeconfig *out, struct asb_error *err)
+static int take_timeout(const char *text, struct asb_kubeconfig *out, struct asb_error *err)
 {
-	struct asb_stanza cluster, user;
-	const char *namespace_;
+	out->request_timeout_ms = given(text) == NULL ? 0 : asb_duration_parse(text);
+	if (out->request_timeout_ms >= 0)
+		return 0;
+	asb_fail_usage(err, "invalid --request-timeout \"%s\"", text);
+	return asb_hint(err, "it is a number of seconds, or has a unit: 1s, 2m, 3h; 0 is none");
+}
 
-	if (!asb_stanza_find(choice->files, "cluster", choice->cluster, &cluster)) {
-		asb_fail(err, "cluster \"%s\" does not exist", choice->cluster);
-		return no_such(choice, "cluster", err);
-	}
-	if (choice->user != NULL && !asb_stanza_find(choice->files, "user", choice->user, &user)) {
-		asb_fail(err, "auth info \"%s\" does not exist", choice->user);
-		return no_such(choice, "user", err);
-	}
-	if (asb_stanza_text(&choice->context_entry, "namespace", &namespace_, err) != 0 ||
-	    asb_kubeconfig_cluster(&cluster, out, err) != 0)
+/* Nobody's credentials travel in the clear. */
+static int take_user(const struct asb_stanza *user, const struct asb_stanza *cluster,
+		     const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+		     struct asb_error *err)
+{
+	out->kind = "none";
+	if (asb_kubeconfig_impersonation(user, out, err) != 0)
+		return -1;
+	if (strncmp(out->server, "http://", 7) == 0)
+		return 0;
+	return asb_kubeconfig_credentials(user, cluster, flags, out, err);
+}
+
+/* Both entries have the flags in them. */
+static int resolve(const struct choice *choice, const struct asb_kubeconfig_flags *flags,
+		   const struct asb_stanza *cluster, const struct asb_stanza *user,
+		   struct asb_kubeconfig *out, struct asb_error *err)
+{
+	if (asb_kubeconfig_cluster(cluster, out, err) != 0 ||
+	    take_timeout(flags->request_timeout, out, err) != 0)
 		return -1;
 	out->context = asb_strdup(choice->context);
 	out->cluster = asb_strdup(choice->cluster);
 	out->user = asb_strdup(choice->user);
-	out->namespace_ = asb_strdup(namespace_);
-	/* Nobody's credentials travel in the clear. */
-	if (choice->user == NULL || strncmp(out->server, "http://", 7) == 0)
-		return 0;
-	return asb_kubeconfig_credentials(&user, out, err);
+	out->namespace_ = asb_strdup(choice->namespace_);
+	out->verbosity = flags->verbosity;
+	return take_user(user, cluster, flags, out, err);
 }
 
-int asb_kubeconfig_resolve(const struct asb_kubeconfig_files *files,
-			   const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
-			   struct asb_error *err)
+static int resolve_chosen(const struct choice *choice, const struct asb_kubeconfig_flags *flags,
+			  const char *master, struct asb_kubeconfig *out, struct asb_error *err)
 {
-	struct choice choice = {.files = files};
+	struct asb_stanza cluster, user;
+	cJSON *cluster_tree, *user_tree;
+	int rc;
 
-	*out = (struct asb_kubeconfig){0};
-	if (choose(&choice, flags, err) == 0 && resolve(&choice, out, err) == 0)
-		return 0;
-	asb_kubeconfig_release(out);
-	return -1;
+	if (choose_entry(choice, "cluster", choice->cluster, given(flags->cluster) != NULL,
+			 &cluster, err) != 0 ||
+	    choose_entry(choice, "user", choice->user, given(flags->user) != NULL, &user, err) != 0)
+		return -1;
+	if (cluster.body == NULL && given(flags->server) == NULL && master == NULL &&
+	    !asb_stanza_find(choice->files, "cluster", cluster.name, &cluster))
+		return no_server(choice, err);
+	cluster.body = cluster_tree = asb_override_cluster(cluster.body, flags);
+	if (master != NULL && !asb_stanza_has(&cluster, "server"))
+		cJSON_AddStringToObject(cluster_tree, "server", master);
+	user.body = user_tree = asb_override_user(user.body, flags);
+	rc = resolve(choice, flags, &cluster, &user, out, err);
+	asb_kubeconfig_tree_free(cluster_tree);
+	asb_kubeconfig_tree_free(user_tree);
+	return rc;
 }
 
 static int nothing_configured(const struct asb_kubeconfig_flags *flags,
@@ -186,22 +237,70 @@ static int nothing_configured(const struct asb_kubeconfig_flags *flags,
 			     "~/.kube/config; it tells the API server and who you are");
 }
 
+/* Nothing says which server: no cluster, no flag. */
+static bool undecided(const struct choice *choice, const struct asb_kubeconfig_flags *flags,
+		      const struct asb_kubeconfig_env *env)
+{
+	return choice->cluster == NULL && given(flags->server) == NULL &&
+	       given(env->master) == NULL;
+}
+
+static bool knows_nothing(const struct choice *choice)
+{
+	static const char *const kinds[] = {"cluster", "user", "context"};
+	struct asb_buffer names = ASB_BUFFER_INIT;
+	size_t found;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		asb_stanza_names(choice->files, kinds[i], &names);
+	found = names.length;
+	asb_buffer_release(&names);
+	return found == 0 && choice->context == NULL && choice->user == NULL;
+}
+
+static int decide(struct choice *choice, const struct asb_kubeconfig_flags *flags,
+		  const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+		  struct asb_error *err)
+{
+	if (choose(choice, flags, err) != 0)
+		return -1;
+	if (undecided(choice, flags, env) && asb_incluster_possible(env))
+		return asb_incluster_load(env, flags, out, err) != 0
+			       ? -1
+			       : take_timeout(flags->request_timeout, out, err);
+	if (undecided(choice, flags, env) && knows_nothing(choice))
+		return nothing_configured(flags, env, err);
+	return resolve_chosen(choice, flags, given(env->master), out, err);
+}
+
+int asb_kubeconfig_resolve(const struct asb_kubeconfig_files *files,
+			   const struct asb_kubeconfig_flags *flags,
+			   const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+			   struct asb_error *err)
+{
+	struct choice choice = {.files = files};
+
+	*out = (struct asb_kubeconfig){0};
+	if (decide(&choice, flags, env, out, err) == 0)
+		return 0;
+	asb_kubeconfig_release(out);
+	return -1;
+}
+
 int asb_kubeconfig_load_env(const struct asb_kubeconfig_flags *flags,
 			    const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
 			    struct asb_error *err)
 {
 	struct asb_kubeconfig_files files = {0};
-	bool named = given(flags->context) || given(flags->cluster) || given(flags->user);
 	int rc;
 
 	*out = (struct asb_kubeconfig){0};
 	rc = find_files(&files, flags, env, err);
-	if (rc == 0 && (named || !asb_kubeconfig_files_empty(&files)))
-		rc = asb_kubeconfig_resolve(&files, flags, out, err);
-	else if (rc == 0 && given(flags->kubeconfig) == NULL && asb_incluster_possible(env))
-		rc = asb_incluster_load(env, out, err);
-	else if (rc == 0)
-		rc = nothing_configured(flags, env, err);
+	if (rc == 0)
+		rc = asb_kubeconfig_resolve(&files, flags, env, out, err);
+	/* In a pod its namespace is the default, whatever the server is. */
+	if (rc == 0 && out->namespace_ == NULL && asb_incluster_possible(env))
+		out->namespace_ = asb_incluster_namespace(env);
 	asb_kubeconfig_files_release(&files);
 	return rc;
 }
@@ -216,6 +315,7 @@ int asb_kubeconfig_load(const struct asb_kubeconfig_flags *flags, struct asb_kub
 		.service_port = getenv("KUBERNETES_SERVICE_PORT"),
 		.pod_namespace = getenv("POD_NAMESPACE"),
 		.service_account = SERVICE_ACCOUNT,
+		.master = getenv("KUBERNETES_MASTER"),
 	};
 
 	return asb_kubeconfig_load_env(flags, &env, out, err);
@@ -244,5 +344,10 @@ void asb_kubeconfig_release(struct asb_kubeconfig *kubeconfig)
 	free(kubeconfig->token_file);
 	free(kubeconfig->username);
 	free_secret(kubeconfig->password);
+	asb_credential_free(kubeconfig->credential);
+	for (size_t i = 0; i < kubeconfig->header_count; i++)
+		free(kubeconfig->headers[i]);
+	free(kubeconfig->headers);
+	free(kubeconfig->impersonate);
 	*kubeconfig = (struct asb_kubeconfig){0};
 }

@@ -29,15 +29,24 @@ static int check_server(const struct asb_stanza *cluster, const char *server, st
 	return 0;
 }
 
-/* Lower-case scheme, no slashes at the end. */
+/*
+ * Lower-case scheme, no slashes at the end; a query behind a path is dropped, and "host:port" is
+ * without TLS (client-go rest.DefaultServerURL).
+ */
 static char *normal_server(const char *server)
 {
-	char *text = asb_strdup(server);
-	size_t n = strlen(text);
+	bool bare = strstr(server, "://") == NULL && strchr(server, '/') == NULL;
+	char *text = bare ? asb_strf("http://%s", server) : asb_strdup(server);
+	char *scheme_end = strstr(text, "://");
+	char *path = scheme_end == NULL ? NULL : strchr(scheme_end + 3, '/');
+	size_t n;
 
-	while (n > 0 && text[n - 1] == '/')
+	if (path != NULL && path[1] != '\0')
+		path[strcspn(path, "?#")] = '\0';
+	n = strlen(text);
+	while (path != NULL && text + n > path && text[n - 1] == '/')
 		text[--n] = '\0';
-	for (char *p = text; *p != ':'; p++)
+	for (char *p = text; scheme_end != NULL && p < scheme_end; p++)
 		*p = (char)(*p | 0x20);
 	return text;
 }
@@ -45,7 +54,7 @@ static char *normal_server(const char *server)
 static int take_proxy(const struct asb_stanza *cluster, struct asb_kubeconfig *out,
 		      struct asb_error *err)
 {
-	static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
+	static const char *const schemes[] = {"http://", "https://", "socks5://"};
 	const char *proxy;
 
 	if (asb_stanza_text(cluster, "proxy-url", &proxy, err) != 0)
@@ -53,18 +62,22 @@ static int take_proxy(const struct asb_stanza *cluster, struct asb_kubeconfig *o
 	if (proxy == NULL)
 		return 0;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		if (strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0) {
+		size_t n = strlen(schemes[i]);
+
+		if (strncasecmp(proxy, schemes[i], n) == 0 && strcspn(proxy + n, "/?# ") > 0 &&
+		    asb_sendable(proxy)) {
 			out->proxy_url = asb_strdup(proxy);
 			return 0;
 		}
 	}
 	/* Not shown: it may hold a password. */
 	return asb_fail(err,
-			"invalid proxy-url of cluster \"%s\": it must start with http://, https:// "
-			"or socks5://",
+			"invalid proxy-url of cluster \"%s\": it must be http://HOST:PORT, "
+			"https://... or socks5://...",
 			cluster->name);
 }
 
+/* `out` must be released on failure, too. */
 int asb_kubeconfig_cluster(const struct asb_stanza *cluster, struct asb_kubeconfig *out,
 			   struct asb_error *err)
 {
@@ -74,20 +87,21 @@ int asb_kubeconfig_cluster(const struct asb_stanza *cluster, struct asb_kubeconf
 	    asb_stanza_text(cluster, "tls-server-name", &tls_server_name, err) != 0 ||
 	    asb_stanza_flag(cluster, "insecure-skip-tls-verify", &out->insecure_skip_tls_verify,
 			    err) != 0 ||
+	    asb_stanza_flag(cluster, "disable-compression", &out->disable_compression, err) != 0 ||
 	    asb_stanza_pem(cluster, "certificate-authority", "CERTIFICATE", &out->ca_pem, err) !=
 		    0 ||
 	    take_proxy(cluster, out, err) != 0)
 		return -1;
 	if (server == NULL)
 		return asb_fail(err, "no server found for cluster \"%s\"", cluster->name);
-	if (check_server(cluster, server, err) != 0)
+	out->server = normal_server(server);
+	if (check_server(cluster, out->server, err) != 0)
 		return -1;
 	if (out->insecure_skip_tls_verify && out->ca_pem != NULL)
 		return asb_fail(err,
 				"cluster \"%s\" has both a certificate-authority and "
 				"insecure-skip-tls-verify: only one is allowed",
 				cluster->name);
-	out->server = normal_server(server);
 	out->tls_server_name = asb_strdup(tls_server_name);
 	return 0;
 }

@@ -3,24 +3,14 @@
  * kubeconfig_credentials.c - who we are: the sources of credentials that a user's entry can name.
  *
  * Certificates stand beside the others (TLS and HTTP are asked separately); of token, password and
- * plugin at most one counts (client-go clientcmd.validateAuthInfo). What runs or refreshes
- * something - exec, auth-provider - hooks in at dynamic_source.
+ * plugin at most one counts (client-go clientcmd.validateAuthInfo). A credential plugin is read
+ * here and run when the first request is made.
  */
+#include "plugin/kube/credential.h"
 #include "plugin/kube/kubeconfig_parts.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A line break in it would add header fields of its own to each request. */
-static bool sendable(const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (iscntrl((unsigned char)text[i]))
-			return false;
-	}
-	return true;
-}
 
 int asb_token_read(const char *path, asb_file_read_fn *read, char **token, struct asb_error *err)
 {
@@ -36,10 +26,14 @@ int asb_token_read(const char *path, asb_file_read_fn *read, char **token, struc
 		n--;
 	if (rc == 0 && n == 0)
 		rc = asb_fail(err, "read empty token from file %s", path);
-	if (rc == 0 && !sendable(start, n))
-		rc = asb_fail(err, "the token in %s holds control characters", path);
 	if (rc == 0)
 		*token = asb_strndup(start, n);
+	if (rc == 0 && !asb_sendable(*token)) {
+		asb_wipe(*token, n);
+		free(*token);
+		*token = NULL;
+		rc = asb_fail(err, "the token in %s holds control characters", path);
+	}
 	asb_buffer_release_secret(&text);
 	return rc;
 }
@@ -76,7 +70,7 @@ static int take_token(const struct asb_stanza *user, struct asb_kubeconfig *out,
 	}
 	if (out->token == NULL)
 		out->token = asb_strdup(token);
-	if (out->token == NULL || sendable(out->token, strlen(out->token)))
+	if (out->token == NULL || asb_sendable(out->token))
 		return 0;
 	return asb_fail(err, "the token of user \"%s\" holds control characters", user->name);
 }
@@ -101,51 +95,91 @@ static int take_password(const struct asb_stanza *user, struct asb_kubeconfig *o
 	return 0;
 }
 
-/* Acting with one's own rights where a lesser identity was asked for would be worse than failing.
- */
-static int refuse_impersonation(const struct asb_stanza *user, struct asb_error *err)
+static int no_credentials(const struct asb_stanza *user, const struct asb_kubeconfig *out,
+			  struct asb_error *err)
 {
-	static const char *const keys[] = {"as", "as-uid", "as-groups", "as-user-extra"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (!asb_stanza_has(user, keys[i]))
-			continue;
-		asb_fail(err, "impersonation (%s) is not supported yet", keys[i]);
-		return asb_hint(err,
-				"user \"%s\" in %s asks for it: choose another user with --user",
-				user->name, user->file);
+	if (out->user == NULL) {
+		asb_fail(err, "no user is chosen, and the server wants to know who asks");
+		return asb_hint(err, "name one in the context, or with --user, or give a --token");
 	}
+	if (strcmp(user->file, "the command line") == 0)
+		return asb_fail(err, "auth info \"%s\" does not exist", user->name);
+	asb_fail(err, "user \"%s\" has no credentials", user->name);
+	return asb_hint(err,
+			"its entry in %s has none of client-certificate, token, tokenFile, "
+			"username and exec; choose another with --user, or give a --token",
+			user->file);
+}
+
+/* What is written down comes before what would have to be fetched, as for client-go. */
+static const char *kind_of(const struct asb_kubeconfig *out)
+{
+	if (out->token_file != NULL)
+		return "token file";
+	if (out->token != NULL)
+		return "token";
+	if (out->username != NULL)
+		return "password";
+	return out->client_certificate_pem != NULL ? "client certificate" : NULL;
+}
+
+int asb_kubeconfig_credentials(const struct asb_stanza *user, const struct asb_stanza *cluster,
+			       const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+			       struct asb_error *err)
+{
+	bool fetched = asb_stanza_has(user, "exec") || asb_stanza_has(user, "auth-provider");
+
+	if (take_certificate(user, out, err) != 0 || take_token(user, out, err) != 0 ||
+	    take_password(user, out, err) != 0)
+		return -1;
+	out->kind = kind_of(out);
+	/* They must be in order even where they aren't used. */
+	if (fetched && asb_credential_take(user, cluster, flags, out, err) != 0)
+		return -1;
+	if (out->kind == NULL && !fetched)
+		return no_credentials(user, out, err);
 	return 0;
 }
 
-/* Sources that run a program or a protocol to get a token. */
-static int dynamic_source(const struct asb_stanza *user, struct asb_error *err)
-{
-	const char *key = NULL;
+/* --- as they are now -------------------------------------------------------------------------- */
 
-	if (asb_stanza_has(user, "exec"))
-		key = "exec";
-	else if (asb_stanza_has(user, "auth-provider"))
-		key = "auth-provider";
-	if (key == NULL)
-		return 0;
-	asb_fail(err, "credential plugins (%s) are not supported yet", key);
-	return asb_hint(err,
-			"user \"%s\" in %s uses one: choose a user with a token or a client "
-			"certificate with --user, or make a token with `kubectl create token`",
-			user->name, user->file);
+int asb_kubeconfig_authenticate(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
+{
+	return kubeconfig->credential == NULL ? 0
+					      : asb_credential_ensure(kubeconfig->credential, err);
 }
 
-int asb_kubeconfig_credentials(const struct asb_stanza *user, struct asb_kubeconfig *out,
-			       struct asb_error *err)
+bool asb_kubeconfig_renew(const struct asb_kubeconfig *kubeconfig, unsigned generation,
+			  struct asb_error *err)
 {
-	if (refuse_impersonation(user, err) != 0 || take_certificate(user, out, err) != 0 ||
-	    take_token(user, out, err) != 0 || take_password(user, out, err) != 0)
-		return -1;
-	/* What is written down comes before what would have to be fetched, as for client-go. */
-	if (out->token != NULL || out->username != NULL)
-		return 0;
-	return dynamic_source(user, err);
+	return kubeconfig->credential != NULL &&
+	       asb_credential_renew(kubeconfig->credential, generation, err) == 0;
+}
+
+unsigned asb_kubeconfig_generation(const struct asb_kubeconfig *kubeconfig)
+{
+	return kubeconfig->credential == NULL ? 0
+					      : asb_credential_generation(kubeconfig->credential);
+}
+
+const char *asb_kubeconfig_certificate(const struct asb_kubeconfig *kubeconfig)
+{
+	return kubeconfig->credential == NULL
+		       ? kubeconfig->client_certificate_pem
+		       : asb_credential_now(kubeconfig->credential)->certificate;
+}
+
+const char *asb_kubeconfig_key(const struct asb_kubeconfig *kubeconfig)
+{
+	return kubeconfig->credential == NULL ? kubeconfig->client_key_pem
+					      : asb_credential_now(kubeconfig->credential)->key;
+}
+
+static void free_secret(char *text)
+{
+	if (text != NULL)
+		asb_wipe(text, strlen(text));
+	free(text);
 }
 
 void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_buffer *out)
@@ -159,7 +193,8 @@ void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_bu
 		asb_buffer_addstr(out, fresh);
 	else if (kubeconfig->token != NULL)
 		asb_buffer_addstr(out, kubeconfig->token);
-	if (fresh != NULL)
-		asb_wipe(fresh, strlen(fresh));
-	free(fresh);
+	else if (kubeconfig->credential != NULL &&
+		 asb_credential_now(kubeconfig->credential)->token != NULL)
+		asb_buffer_addstr(out, asb_credential_now(kubeconfig->credential)->token);
+	free_secret(fresh);
 }

@@ -29,7 +29,7 @@ bool asb_incluster_possible(const struct asb_kubeconfig_env *env)
 	return stat(token, &status) == 0 && !S_ISDIR(status.st_mode);
 }
 
-static char *namespace_of(const struct asb_kubeconfig_env *env)
+char *asb_incluster_namespace(const struct asb_kubeconfig_env *env)
 {
 	ASB_TEXT path = file_of(env, "namespace");
 	struct asb_error ignored = ASB_ERROR_INIT;
@@ -42,35 +42,68 @@ static char *namespace_of(const struct asb_kubeconfig_env *env)
 	return name;
 }
 
-static int take_files(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+static int take_token(const struct asb_kubeconfig_env *env,
+		      const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 		      struct asb_error *err)
 {
-	ASB_TEXT ca = file_of(env, "ca.crt");
-	struct asb_buffer pem = ASB_BUFFER_INIT;
-
+	out->kind = "token";
+	if (set(flags->token)) {
+		if (!asb_sendable(flags->token))
+			return asb_fail(err, "--token holds control characters");
+		out->token = asb_strdup(flags->token);
+		return 0;
+	}
 	out->token_file = file_of(env, "token");
 	if (asb_token_read(out->token_file, asb_file_read, &out->token, err) != 0)
 		return asb_wrap(err, "unable to read the token of the pod's ServiceAccount");
-	if (asb_file_read(ca, ASB_KUBECONFIG_PART_LIMIT, &pem, err) != 0) {
+	return 0;
+}
+
+static int take_ca(const struct asb_kubeconfig_env *env, const struct asb_kubeconfig_flags *flags,
+		   struct asb_kubeconfig *out, struct asb_error *err)
+{
+	ASB_TEXT own = file_of(env, "ca.crt");
+	const char *path = set(flags->certificate_authority) ? flags->certificate_authority : own;
+	struct asb_buffer pem = ASB_BUFFER_INIT;
+
+	if (asb_file_read(path, ASB_KUBECONFIG_PART_LIMIT, &pem, err) != 0) {
 		asb_buffer_release(&pem);
 		return asb_wrap(err, "unable to read the cluster's CA certificate");
 	}
 	out->ca_pem = asb_buffer_steal(&pem);
-	out->namespace_ = namespace_of(env);
 	return 0;
 }
 
-int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+/* kubectl would turn to http://localhost:8080 when it is asked to impersonate. */
+static int take_impersonation(const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+			      struct asb_error *err)
+{
+	cJSON *tree = asb_override_user(NULL, flags);
+	const struct asb_stanza user = {"user", "the ServiceAccount", "the command line", tree,
+					NULL};
+	int rc = asb_kubeconfig_impersonation(&user, out, err);
+
+	asb_kubeconfig_tree_free(tree);
+	return rc;
+}
+
+int asb_incluster_load(const struct asb_kubeconfig_env *env,
+		       const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 		       struct asb_error *err)
 {
 	bool ipv6 = strchr(env->service_host, ':') != NULL;
 
 	*out = (struct asb_kubeconfig){0};
-	if (take_files(env, out, err) != 0) {
+	if (take_token(env, flags, out, err) != 0 || take_ca(env, flags, out, err) != 0 ||
+	    take_impersonation(flags, out, err) != 0) {
 		asb_kubeconfig_release(out);
 		return -1;
 	}
+	out->namespace_ = asb_incluster_namespace(env);
 	out->server = asb_strf(ipv6 ? "https://[%s]:%s" : "https://%s:%s", env->service_host,
 			       env->service_port);
+	out->in_cluster = true;
+	out->verbosity = flags->verbosity;
+	out->disable_compression = flags->disable_compression;
 	return 0;
 }

@@ -82,7 +82,7 @@ static void wipe(cJSON *json)
 	}
 }
 
-static void delete_secret(cJSON *root)
+void asb_kubeconfig_tree_free(cJSON *root)
 {
 	wipe(root);
 	cJSON_Delete(root);
@@ -99,7 +99,7 @@ int asb_kubeconfig_files_add_text(struct asb_kubeconfig_files *files, const char
 				     "prints it");
 	}
 	if (check_outline(root, err) != 0) {
-		delete_secret(root);
+		asb_kubeconfig_tree_free(root);
 		return asb_wrap(err, "error loading config file: %s", path);
 	}
 	files->items = asb_realloc(files->items, (files->count + 1) * sizeof(files->items[0]));
@@ -125,27 +125,9 @@ void asb_kubeconfig_files_release(struct asb_kubeconfig_files *files)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		free(files->items[i].path);
-		delete_secret(files->items[i].root);
+		asb_kubeconfig_tree_free(files->items[i].root);
 	}
 	free(files->items);
 	files->items = NULL;
 	files->count = 0;
-}
-
-bool asb_kubeconfig_files_empty(const struct asb_kubeconfig_files *files)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		const cJSON *root = files->items[i].root;
-		const char *current = asb_json_string(root, "current-context");
-
-		if (current != NULL && current[0] != '\0')
-			return false;
-		for (size_t k = 0; k < KINDS; k++) {
-			ASB_TEXT list = asb_strf("%ss", kinds[k]);
-
-			if (cJSON_GetArraySize(asb_json_member(root, list)) > 0)
-				return false;
-		}
-	}
-	return true;
 }

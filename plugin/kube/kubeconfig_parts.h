@@ -4,8 +4,10 @@
  *
  *   files    kubeconfig_load.c         one file -> checked tree; the list of them in order
  *   stanza   kubeconfig_stanza.c       one entry of clusters, contexts or users, typed reading
+ *   flags    kubeconfig_override.c     what the command line puts over entries
  *   cluster  kubeconfig_cluster.c      a cluster's entry -> server, proxy and TLS settings
  *   user     kubeconfig_credentials.c  a user's entry -> credentials
+ *   as whom  kubeconfig_impersonate.c  a user's entry -> the headers of impersonation
  *   pod      kubeconfig_incluster.c    the ServiceAccount of the pod we run in
  *   answer   kubeconfig.c              finding, choosing, putting together
  */
@@ -31,6 +33,7 @@ struct asb_kubeconfig_env {
 	const char *service_host, *service_port; /* $KUBERNETES_SERVICE_HOST, _PORT */
 	const char *pod_namespace;
 	const char *service_account; /* directory of ca.crt, namespace and token */
+	const char *master;	     /* $KUBERNETES_MASTER: the server where none is named */
 };
 
 struct asb_kubeconfig_file {
@@ -52,8 +55,8 @@ int asb_kubeconfig_files_add_text(struct asb_kubeconfig_files *files, const char
 				  const char *text, size_t n, struct asb_error *err);
 /* Overwrites every text first. */
 void asb_kubeconfig_files_release(struct asb_kubeconfig_files *files);
-/* True when no file has a cluster, a user, a context or a current-context. */
-bool asb_kubeconfig_files_empty(const struct asb_kubeconfig_files *files);
+/* Overwrites the tree's texts, then frees it. NULL is legal. */
+void asb_kubeconfig_tree_free(cJSON *root);
 
 /* One entry of a list, borrowed from the files. */
 struct asb_stanza {
@@ -89,25 +92,42 @@ int asb_stanza_pem(const struct asb_stanza *stanza, const char *key, const char 
 /* A token file's text without the blanks around, never empty, no control characters; heap. */
 int asb_token_read(const char *path, asb_file_read_fn *read, char **token, struct asb_error *err);
 
+/* A copy of the entry's body (NULL: of an empty one) with the flags' values over it; to be freed
+ * with asb_kubeconfig_tree_free. */
+cJSON *asb_override_cluster(const cJSON *body, const struct asb_kubeconfig_flags *flags);
+cJSON *asb_override_user(const cJSON *body, const struct asb_kubeconfig_flags *flags);
+
 /* Takes server, proxy and TLS settings of a cluster's entry. */
 int asb_kubeconfig_cluster(const struct asb_stanza *cluster, struct asb_kubeconfig *out,
 			   struct asb_error *err);
 
-/* Takes the credentials of a user's entry. */
-int asb_kubeconfig_credentials(const struct asb_stanza *user, struct asb_kubeconfig *out,
+/* Takes the credentials of a user's entry, once the cluster has been taken. `cluster` is what a
+ * credential plugin may be told of. */
+int asb_kubeconfig_credentials(const struct asb_stanza *user, const struct asb_stanza *cluster,
+			       const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 			       struct asb_error *err);
+/* Takes impersonation, which an http:// server is told of, too. */
+int asb_kubeconfig_impersonation(const struct asb_stanza *user, struct asb_kubeconfig *out,
+				 struct asb_error *err);
+/* No line break or other control character in it: it may become a header field. */
+bool asb_sendable(const char *text);
 
 bool asb_incluster_possible(const struct asb_kubeconfig_env *env);
-/* On failure `out` is empty. */
-int asb_incluster_load(const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
+/* --token and --certificate-authority come before the pod's own. On failure `out` is empty. */
+int asb_incluster_load(const struct asb_kubeconfig_env *env,
+		       const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 		       struct asb_error *err);
+/* $POD_NAMESPACE, else that of the ServiceAccount; heap or NULL. */
+char *asb_incluster_namespace(const struct asb_kubeconfig_env *env);
 
-/* asb_kubeconfig_load with another environment, and its second half. On failure `out` is empty. */
+/* asb_kubeconfig_load with another environment, and its second half, where env->master and
+ * env->service_* alone count. On failure `out` is empty. */
 int asb_kubeconfig_load_env(const struct asb_kubeconfig_flags *flags,
 			    const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
 			    struct asb_error *err);
 int asb_kubeconfig_resolve(const struct asb_kubeconfig_files *files,
-			   const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
+			   const struct asb_kubeconfig_flags *flags,
+			   const struct asb_kubeconfig_env *env, struct asb_kubeconfig *out,
 			   struct asb_error *err);
 
 #endif

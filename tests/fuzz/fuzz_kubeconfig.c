@@ -36,13 +36,19 @@ static void check(const struct asb_kubeconfig *got)
 	require(got->token == NULL || strpbrk(got->token, "\r\n") == NULL);
 	require(got->token == NULL || got->username == NULL);
 	require(got->client_certificate_pem == NULL || got->client_key_pem != NULL);
+	for (size_t i = 0; i < got->header_count; i++)
+		require(strpbrk(got->headers[i], "\r\n") == NULL);
 	require(got->ca_pem == NULL || !got->insecure_skip_tls_verify);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct asb_kubeconfig_flags flags[] = {
-		{0}, {.context = "c"}, {.cluster = "c", .user = "u"}};
+		{0},
+		{.context = "c"},
+		{.cluster = "c", .user = "u"},
+		{.server = "https://h", .token = "t", .as = "a"}};
+	static const struct asb_kubeconfig_env env;
 	struct asb_kubeconfig_files files = {.read = no_file};
 	struct asb_error err = ASB_ERROR_INIT;
 	struct asb_kubeconfig got;
@@ -56,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(rc == 0 || err.message[0] != '\0');
 	for (size_t i = 0; rc == 0 && i < sizeof(flags) / sizeof(flags[0]); i++) {
 		asb_error_clear(&err);
-		if (asb_kubeconfig_resolve(&files, &flags[i], &got, &err) == 0)
+		if (asb_kubeconfig_resolve(&files, &flags[i], &env, &got, &err) == 0)
 			check(&got);
 		else
 			require(err.message[0] != '\0' && got.server == NULL);

@@ -21,19 +21,8 @@ static const struct asb_command_option options[] = {
 	{0},
 };
 
-/* The operands are what is left behind the command's name. */
 static int run_paint(const struct asb_context *context, const void *values,
-		     const struct asb_operands *operands, struct asb_error *err)
-{
-	const struct values *own = values;
-
-	assert_string_equal(context->group, "wall");
-	if (operands->count != 1)
-		return asb_fail_usage(err, "what is to be painted");
-	assert_string_equal(own->color, "red");
-	assert_string_equal(operands->items[0], "north");
-	return RAN;
-}
+		     const struct asb_operands *operands, struct asb_error *err);
 
 static const struct asb_command paint = {
 	.name = "paint",
@@ -56,27 +45,48 @@ static const struct asb_command wall = {
 };
 static const struct asb_command *const commands[] = {&wall, &asb_command_help, NULL};
 
-static bool verbose, help;
+static struct asb_context context;
+static bool help;
 static const struct asb_option globals[] = {
-	{"verbose", 'v', ASB_OPTION_FLAG, &verbose, NULL, "say more"},
+	{"verbose", 'v', ASB_OPTION_LEVEL, &context.verbose, "LEVEL", "say more"},
+	{"namespace", 'n', ASB_OPTION_STRING, &context.namespace_, "NAME", "where"},
+	{"token", 0, ASB_OPTION_STRING, &context.kubeconfig.token, "TOKEN", "who"},
 	{"help", 'h', ASB_OPTION_FLAG, &help, NULL, "explain"},
 	{0},
 };
-static const struct asb_context context = {
+static struct asb_context context = {
 	.program = "kubectl agentsandbox",
 	.commands = commands,
 	.global_options = globals,
 };
+static struct asb_context seen; /* by run_paint */
+
+/* The operands are what is left behind the command's name. */
+static int run_paint(const struct asb_context *inside, const void *values,
+		     const struct asb_operands *operands, struct asb_error *err)
+{
+	const struct values *own = values;
+
+	assert_string_equal(inside->group, "wall");
+	seen = *inside;
+	if (operands->count != 1)
+		return asb_fail_usage(err, "what is to be painted");
+	assert_string_equal(own->color, "red");
+	assert_string_equal(operands->items[0], "north");
+	return RAN;
+}
 
 static int invoke(const struct asb_command *command, struct asb_error *err,
 		  const char *const *words)
 {
-	char *argv[8];
+	char *argv[16];
 	int argc = 0;
 
 	for (; words[argc] != NULL; argc++)
 		argv[argc] = (char *)(uintptr_t)words[argc];
-	verbose = help = false;
+	help = false;
+	context.verbose = 0;
+	context.namespace_ = context.kubeconfig.token = NULL;
 	asb_error_clear(err);
 	return asb_command_invoke(&context, command, argc, argv, &help, err);
 }
@@ -90,7 +100,28 @@ static void test_operand_chooses(void **state)
 	(void)state;
 	assert_int_equal(INVOKE(&wall, &err, "paint", "--color", "red", "north"), RAN);
 	assert_int_equal(INVOKE(&wall, &err, "-v", "paint", "north", "--color=red"), RAN);
-	assert_true(verbose);
+	assert_int_equal(seen.verbose, 1);
+}
+
+/* Options of all commands count on either side of a subcommand's name. */
+static void test_options_behind_a_subcommand(void **state)
+{
+	struct asb_error err = ASB_ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(INVOKE(&wall, &err, "-v=7", "paint", "north", "--color=red", "-n", "ns",
+				"--token=t"),
+			 RAN);
+	assert_int_equal(seen.verbose, 7);
+	assert_string_equal(seen.namespace_, "ns");
+	assert_string_equal(seen.kubeconfig.token, "t");
+	assert_int_equal(
+		INVOKE(&wall, &err, "-n", "a", "paint", "-nb", "north", "--color=red", "-v8"), RAN);
+	assert_int_equal(seen.verbose, 8);
+	assert_string_equal(seen.namespace_, "b");
+	assert_int_equal(INVOKE(&wall, &err, "paint", "north", "-v=100"), -1);
+	assert_string_equal(err.message, "--verbose: \"100\" is not a level from 0 to 99");
+	assert_int_equal(INVOKE(&wall, &err, "paint", "north", "-v=x"), -1);
 }
 
 static void test_usage_errors(void **state)
@@ -137,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_operand_chooses),
+		cmocka_unit_test(test_options_behind_a_subcommand),
 		cmocka_unit_test(test_usage_errors),
 		cmocka_unit_test(test_help),
 	};

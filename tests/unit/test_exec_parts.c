@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "plugin/kube/proxy.h"
 #include "tests/unit/exec_common.h"
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -176,6 +177,9 @@ static void knows_who_needs_no_proxy(void **state)
 		{"fd00::/8", "fe12::1", 443, false},
 		{"0.0.0.0/0", "1.2.3.4", 443, true},
 		{"0.0.0.0/0", "fd00::1", 443, false},
+		{"a b,kube.test", "b", 443, false},
+		{"kube.test:", "kube.test", 443, true},
+		{",,kube.test,", "kube.test", 443, true},
 		{"fd00::1", "fd00:0::1", 443, true},
 		{"[fd00::1]:443", "fd00::1", 443, true},
 		{"[fd00::1]:80", "fd00::1", 443, false},
@@ -184,25 +188,26 @@ static void knows_who_needs_no_proxy(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (asb_exec_no_proxy(cases[i].list, cases[i].host, cases[i].port) !=
+		if (asb_proxy_bypassed(cases[i].list, cases[i].host, cases[i].port) !=
 		    cases[i].found)
 			fail_msg("%s and %s", cases[i].list, cases[i].host);
 	}
 }
 
-static char *proxy_of(const char *proxy_url, const char *host, bool tls, struct asb_error *err)
+static char *proxy_of(const char *proxy_url, const char *server, struct asb_error *err)
 {
-	struct asb_kubeconfig kubeconfig = {.proxy_url = (char *)proxy_url};
+	struct asb_kubeconfig kubeconfig = {.proxy_url = (char *)(uintptr_t)proxy_url,
+					    .server = (char *)(uintptr_t)server};
 	char *out = NULL;
 
-	asb_exec_proxy(&kubeconfig, tls, host, 443, &out, err);
+	asb_proxy_choose(&kubeconfig, &out, err);
 	return out;
 }
 
-static void assert_proxy(const char *proxy_url, const char *host, const char *expected)
+static void assert_proxy(const char *proxy_url, const char *server, const char *expected)
 {
 	struct asb_error err = ASB_ERROR_INIT;
-	ASB_TEXT proxy = proxy_of(proxy_url, host, true, &err);
+	ASB_TEXT proxy = proxy_of(proxy_url, server, &err);
 
 	assert_false(asb_failed(&err));
 	if (expected == NULL)
@@ -213,32 +218,56 @@ static void assert_proxy(const char *proxy_url, const char *host, const char *ex
 
 static void chooses_a_proxy(void **state)
 {
-	struct asb_error err = ASB_ERROR_INIT;
-
 	(void)state;
 	forget_proxies();
-	assert_proxy(NULL, "kube.test", NULL);
-	assert_proxy("http://p.test:3128", "kube.test", "p.test:3128");
-	assert_proxy("http://me:pw@p.test/", "kube.test", "me:pw@p.test:80");
-	assert_proxy("http://[fd00::1]", "kube.test", "[fd00::1]:80");
-	assert_proxy("http://[fd00::1]:81", "kube.test", "[fd00::1]:81");
+	assert_proxy(NULL, "https://kube.test", NULL);
+	assert_proxy("http://p.test:3128", "https://kube.test", "http://p.test:3128");
+	assert_proxy("http://me:pw@p.test/", "https://kube.test", "http://me:pw@p.test:80");
+	assert_proxy("http://[fd00::1]", "https://kube.test", "http://[fd00::1]:80");
+	assert_proxy("http://[fd00::1]:81", "https://kube.test", "http://[fd00::1]:81");
+	assert_proxy("HTTPS://p.test", "https://kube.test", "https://p.test:443");
+	assert_proxy("socks5://p.test", "https://kube.test", "socks5h://p.test:1080");
 	setenv("https_proxy", "http://env.test:1", 1);
-	assert_proxy(NULL, "kube.test", "env.test:1");
+	assert_proxy(NULL, "https://kube.test/prefix", "http://env.test:1");
+	assert_proxy(NULL, "http://kube.test", NULL);
+	setenv("http_proxy", "socks5h://plain.test", 1);
+	assert_proxy(NULL, "http://kube.test", "socks5h://plain.test:1080");
 	setenv("HTTPS_PROXY", "upper.test:2", 1);
-	assert_proxy(NULL, "kube.test", "upper.test:2");
-	assert_proxy(NULL, "127.0.0.5", NULL);
-	assert_proxy(NULL, "localhost", NULL);
-	assert_proxy(NULL, "::1", NULL);
-	setenv("NO_PROXY", "kube.test", 1);
-	assert_proxy(NULL, "kube.test", NULL);
-	assert_proxy("http://p.test:3128", "kube.test", "p.test:3128");
+	assert_proxy(NULL, "https://kube.test", "http://upper.test:2");
+	assert_proxy(NULL, "https://127.0.0.5:6443", NULL);
+	assert_proxy(NULL, "https://localhost", NULL);
+	assert_proxy(NULL, "https://[::1]:6443", NULL);
+	assert_proxy("http://p.test:3128", "https://localhost", "http://p.test:3128");
+	setenv("NO_PROXY", "kube.test:6443,[fd00::7]:443", 1);
+	assert_proxy(NULL, "https://kube.test:6443/prefix", NULL);
+	assert_proxy(NULL, "https://[fd00::7]", NULL);
+	assert_proxy(NULL, "https://kube.test", "http://upper.test:2");
+	assert_proxy("http://p.test:3128", "https://kube.test:6443", "http://p.test:3128");
 	forget_proxies();
-	assert_null(proxy_of("socks5://p.test:1080", "kube.test", true, &err));
-	assert_non_null(strstr(err.message, "socks5://"));
-	asb_error_clear(&err);
-	assert_null(proxy_of("https://me:pw@p.test", "kube.test", true, &err));
-	assert_null(strstr(err.message, "pw"));
-	assert_true(asb_failed(&err));
+}
+
+static void an_address_that_is_no_proxy_is_refused(void **state)
+{
+	static const char *const wrong[] = {"ftp://me:pw@p.test", "http://me:pw@", "http://:pw",
+					    "http://p test:pw"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct asb_error err = ASB_ERROR_INIT;
+
+		assert_null(proxy_of(wrong[i], "https://kube.test", &err));
+		assert_string_equal(err.message, "proxy-url is not the address of a proxy");
+	}
+}
+
+static void a_proxys_password_is_not_shown(void **state)
+{
+	struct asb_kubeconfig kubeconfig = {.proxy_url = (char *)(uintptr_t) "http://me:p@w@p.test",
+					    .server = (char *)(uintptr_t) "https://kube.test"};
+	ASB_TEXT shown = asb_proxy_shown(&kubeconfig);
+
+	(void)state;
+	assert_string_equal(shown, "http://p.test:80");
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -322,6 +351,8 @@ int main(void)
 		cmocka_unit_test(takes_credentials_and_name),
 		cmocka_unit_test(knows_who_needs_no_proxy),
 		cmocka_unit_test(chooses_a_proxy),
+		cmocka_unit_test(an_address_that_is_no_proxy_is_refused),
+		cmocka_unit_test(a_proxys_password_is_not_shown),
 		cmocka_unit_test(takes_the_channel_once),
 		cmocka_unit_test(reads_a_status),
 	};

@@ -64,13 +64,14 @@ static int load_text(const char *text, const struct asb_kubeconfig_flags *flags,
 		     struct asb_kubeconfig *out, struct asb_error *err)
 {
 	static const struct asb_kubeconfig_flags none;
+	static const struct asb_kubeconfig_env env;
 	struct asb_kubeconfig_files files = {0};
 	int rc;
 
 	asb_error_clear(err);
 	rc = asb_kubeconfig_files_add_text(&files, "/etc/kube", text, strlen(text), err);
 	if (rc == 0)
-		rc = asb_kubeconfig_resolve(&files, flags == NULL ? &none : flags, out, err);
+		rc = asb_kubeconfig_resolve(&files, flags == NULL ? &none : flags, &env, out, err);
 	asb_kubeconfig_files_release(&files);
 	return rc;
 }
@@ -142,18 +143,13 @@ static void flags_override_context_cluster_and_user(void **state)
 	asb_kubeconfig_release(&got);
 }
 
-static void nobody_and_plain_http_carry_no_credentials(void **state)
+static void plain_http_carries_no_credentials(void **state)
 {
-	static const struct asb_kubeconfig_flags nobody = {.context = "nobody"};
 	static const struct asb_kubeconfig_flags plain = {.context = "plain"};
 	struct asb_error err = ASB_ERROR_INIT;
 	struct asb_kubeconfig got;
 
 	(void)state;
-	assert_int_equal(load_text(TWO, &nobody, &got, &err), 0);
-	assert_null(got.user);
-	assert_null(got.token);
-	asb_kubeconfig_release(&got);
 	assert_int_equal(load_text(TWO, &plain, &got, &err), 0);
 	assert_string_equal(got.server, "http://h3:8080");
 	assert_null(got.token);
@@ -219,7 +215,9 @@ static const struct refusal refusals[] = {
 	REFUSED(ONE("{}", "{}"), "no server found for cluster \"c\"", ""),
 	REFUSED(ONE("{server: 12}", "{}"), "cluster \"c\": server: expected a text, found a number",
 		""),
-	REFUSED(ONE("{server: 'h:6443'}", "{}"), "must start with https:// or http://",
+	REFUSED(ONE("{server: 'ftp://h:6443'}", "{}"), "must start with https:// or http://",
+		"/etc/kube"),
+	REFUSED(ONE("{server: 'h:6443/x'}", "{}"), "must start with https:// or http://",
 		"/etc/kube"),
 	REFUSED(ONE("{server: 'https://'}", "{}"), "is not a usable URL", ""),
 	REFUSED(ONE("{server: 'https:///x'}", "{}"), "is not a usable URL", ""),
@@ -259,13 +257,24 @@ static const struct refusal refusals[] = {
 		"client-key-data or client-key must be specified", ""),
 	REFUSED(ONE(SERVER, "{client-certificate-data: " CERT64 ", client-key-data: " CERT64 "}"),
 		"no PEM block \"PRIVATE KEY\"", ""),
-	REFUSED(ONE(SERVER, "{exec: {command: aws, apiVersion: v1}}"),
-		"credential plugins (exec) are not supported yet", "--user"),
-	REFUSED(ONE(SERVER, "{auth-provider: {name: oidc}}"),
-		"credential plugins (auth-provider) are not supported yet", "--user"),
-	REFUSED(ONE(SERVER, "{token: t, as: boss}"), "impersonation (as) is not supported yet",
-		"--user"),
-	REFUSED(ONE(SERVER, "{token: t, as-groups: [g]}"), "impersonation (as-groups)", "--user"),
+	REFUSED(ONE(SERVER, "{token: t, as-groups: [g]}"),
+		"requesting uid, groups or user-extra for u without impersonating a user", "--as"),
+	REFUSED(ONE(SERVER, "{token: t, as: jane, as-groups: g}"),
+		"user \"u\": as-groups: expected a list of texts", ""),
+	REFUSED(ONE(SERVER, "{token: t, as: jane, as-user-extra: {a: b}}"),
+		"user \"u\": as-user-extra: expected a list of texts", ""),
+	REFUSED(ONE(SERVER, "{token: t, as: \"a\\r\\nX: y\"}"), "holds control characters", ""),
+	REFUSED(TWO, "no user is chosen", "--token", .flags.context = "nobody"),
+	REFUSED(ONE(SERVER, "{}"), "user \"u\" has no credentials", "/etc/kube"),
+	REFUSED("current-context: x\ncontexts: [{name: x, context: {cluster: c, user: gone}}]\n"
+		"clusters: [{name: c, cluster: {server: 'https://h'}}]",
+		"auth info \"gone\" does not exist", ""),
+	REFUSED(ONE(SERVER, "{token: a}"), "found for user \"u\": token and username", "",
+		.flags.username = "b"),
+	REFUSED(TWO, "invalid --request-timeout \"soon\"", "1s, 2m, 3h",
+		.flags.request_timeout = "soon"),
+	REFUSED(TWO, "invalid --request-timeout \"-1\"", "", .flags.request_timeout = "-1"),
+	REFUSED("", "no configuration has been provided", "--kubeconfig"),
 };
 
 static void what_is_wrong_is_refused_in_words(void **state)
@@ -288,21 +297,135 @@ static void what_is_wrong_is_refused_in_words(void **state)
 	}
 }
 
-static void a_written_token_comes_before_a_plugin(void **state)
+static void flags_stand_over_the_entries(void **state)
 {
+	static const struct asb_kubeconfig_flags flags = {
+		.server = "https://other:1/",
+		.token = "mine",
+		.insecure_skip_tls_verify = true,
+		.disable_compression = true,
+		.request_timeout = "3",
+		.proxy_url = "http://p:1",
+		.verbosity = 7,
+	};
+	static const struct asb_kubeconfig_flags named = {.server = "h:1", .tls_server_name = "n"};
+	static const struct asb_kubeconfig_flags one = {.tls_server_name = "n"};
 	struct asb_error err = ASB_ERROR_INIT;
 	struct asb_kubeconfig got;
 
 	(void)state;
-	assert_int_equal(
-		load_text(ONE(SERVER, "{token: t, exec: {command: aws}}"), NULL, &got, &err), 0);
-	assert_string_equal(got.token, "t");
+	assert_int_equal(load_text(TWO, &flags, &got, &err), 0);
+	assert_string_equal(got.server, "https://other:1");
+	assert_string_equal(got.token, "mine");
+	assert_string_equal(got.proxy_url, "http://p:1");
+	assert_null(got.tls_server_name); /* it was for the server of the entry */
+	assert_null(got.ca_pem);
+	assert_true(got.insecure_skip_tls_verify);
+	assert_true(got.disable_compression);
+	assert_int_equal(got.request_timeout_ms, 3000);
+	assert_int_equal(got.verbosity, 7);
 	asb_kubeconfig_release(&got);
-	/* No credentials, no plugin: over http:// nothing of the user is looked at. */
-	assert_int_equal(
-		load_text(ONE("{server: 'http://h'}", "{exec: {command: aws}}"), NULL, &got, &err),
-		0);
-	assert_null(got.token);
+
+	assert_int_equal(load_text(TWO, &named, &got, &err), 0);
+	assert_string_equal(got.server, "http://h:1");
+	assert_string_equal(got.tls_server_name, "n");
+	asb_kubeconfig_release(&got);
+	assert_int_equal(load_text(TWO, &one, &got, &err), 0);
+	assert_string_equal(got.server, "https://h1:6443");
+	assert_string_equal(got.tls_server_name, "n");
+	assert_string_equal(got.ca_pem, CERT);
+	asb_kubeconfig_release(&got);
+}
+
+static void a_server_and_a_token_are_enough(void **state)
+{
+	static const struct asb_kubeconfig_flags flags = {.server = "https://h", .token = "t"};
+	static const char *const texts[] = {
+		"",
+		"current-context: x\ncontexts: [{name: x, context: {cluster: gone, user: gone}}]"};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_kubeconfig got;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		if (load_text(texts[i], &flags, &got, &err) != 0)
+			fail_msg("case %zu: %s", i, err.message);
+		assert_string_equal(got.server, "https://h");
+		assert_string_equal(got.token, "t");
+		assert_string_equal(got.kind, "token");
+		asb_kubeconfig_release(&got);
+	}
+}
+
+static void impersonation_becomes_headers(void **state)
+{
+	static const char *groups[] = {"g1", "g2"};
+	static const char *extra[] = {"a b/c=1", "k=v=w", "no value", "k=x", "old=new"};
+	static const struct asb_kubeconfig_flags flags = {.as_group = {groups, 2},
+							  .as_user_extra = {extra, 5}};
+	static const char *const expected[] = {
+		"Impersonate-User: jane",     "Impersonate-Uid: 7",
+		"Impersonate-Group: g1",      "Impersonate-Group: g2",
+		"Impersonate-Extra-keep: y",  "Impersonate-Extra-a%20b%2Fc: 1",
+		"Impersonate-Extra-k: v=w",   "Impersonate-Extra-k: x",
+		"Impersonate-Extra-old: new",
+	};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_kubeconfig got;
+
+	(void)state;
+	assert_int_equal(load_text(ONE(SERVER, "{token: t, as: jane, as-uid: '7', as-groups: [g], "
+					       "as-user-extra: {old: [x], keep: ['y']}}"),
+				   &flags, &got, &err),
+			 0);
+	assert_string_equal(got.impersonate, "jane");
+	assert_int_equal(got.header_count, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < got.header_count; i++)
+		assert_string_equal(got.headers[i], expected[i]);
+	asb_kubeconfig_release(&got);
+}
+
+static void a_flags_file_takes_the_place_of_data(void **state)
+{
+	ASB_TEXT ca = in_dir("ca.crt");
+	ASB_TEXT cert = in_dir("a");
+	ASB_TEXT key = in_dir("b");
+	struct asb_kubeconfig_flags flags = {.certificate_authority = ca,
+					     .client_certificate = cert,
+					     .client_key = key,
+					     .context = "two"};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_kubeconfig got;
+
+	(void)state;
+	write_file("ca.crt", CERT "# ca\n");
+	write_file("a", CERT "# mine\n");
+	write_file("b", KEY "# mine\n");
+	assert_int_equal(load_text(TWO, &flags, &got, &err), 0);
+	assert_string_equal(got.ca_pem, CERT "# ca\n");
+	assert_false(got.insecure_skip_tls_verify); /* of the entry */
+	assert_string_equal(got.client_certificate_pem, CERT "# mine\n");
+	assert_string_equal(got.client_key_pem, KEY "# mine\n");
+	asb_kubeconfig_release(&got);
+	/* From where we are, not from the kubeconfig's folder. */
+	flags.certificate_authority = "ca.crt";
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(load_text(TWO, &flags, &got, &err), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_string_equal(got.ca_pem, CERT "# ca\n");
+	asb_kubeconfig_release(&got);
+}
+
+static void the_master_stands_in_for_a_server(void **state)
+{
+	static const struct asb_kubeconfig_flags none;
+	struct asb_kubeconfig_env env = {.home = "/nonexistent", .master = "http://m:8080"};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_kubeconfig got;
+
+	(void)state;
+	assert_int_equal(asb_kubeconfig_load_env(&none, &env, &got, &err), 0);
+	assert_string_equal(got.server, "http://m:8080");
 	asb_kubeconfig_release(&got);
 }
 
@@ -458,6 +581,39 @@ static void a_pod_uses_its_service_account(void **state)
 	assert_int_equal(asb_kubeconfig_load_env(&none, &env, &got, &err), 0);
 	assert_string_equal(got.server, "https://[2001:db8::1]:443");
 	assert_string_equal(got.namespace_, "other");
+	assert_true(got.in_cluster);
+	asb_kubeconfig_release(&got);
+}
+
+static void a_pod_takes_token_ca_and_user_from_flags(void **state)
+{
+	ASB_TEXT ca = in_dir("a");
+	struct asb_kubeconfig_flags flags = {.token = "mine",
+					     .certificate_authority = ca,
+					     .as = "jane",
+					     .request_timeout = "2s"};
+	struct asb_kubeconfig_env env = {
+		.service_account = dir, .service_host = "192.0.2.1", .service_port = "443"};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_kubeconfig got;
+
+	(void)state;
+	write_file("token", "abc\n");
+	write_file("a", CERT "# mine\n");
+	assert_int_equal(asb_kubeconfig_load_env(&flags, &env, &got, &err), 0);
+	assert_string_equal(got.token, "mine");
+	assert_null(got.token_file);
+	assert_string_equal(got.ca_pem, CERT "# mine\n");
+	assert_string_equal(got.headers[0], "Impersonate-User: jane");
+	assert_int_equal(got.request_timeout_ms, 2000);
+	asb_kubeconfig_release(&got);
+	/* With a server of its own the pod's is out, but for the namespace. */
+	flags.server = "https://other";
+	write_file("namespace", "team");
+	assert_int_equal(asb_kubeconfig_load_env(&flags, &env, &got, &err), 0);
+	assert_string_equal(got.server, "https://other");
+	assert_false(got.in_cluster);
+	assert_string_equal(got.namespace_, "team");
 	asb_kubeconfig_release(&got);
 }
 
@@ -523,10 +679,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_current_context_is_taken),
 		cmocka_unit_test(flags_override_context_cluster_and_user),
-		cmocka_unit_test(nobody_and_plain_http_carry_no_credentials),
+		cmocka_unit_test(plain_http_carries_no_credentials),
 		cmocka_unit_test(a_context_is_not_needed_with_cluster_and_user),
 		cmocka_unit_test(what_is_wrong_is_refused_in_words),
-		cmocka_unit_test(a_written_token_comes_before_a_plugin),
+		cmocka_unit_test(flags_stand_over_the_entries),
+		cmocka_unit_test(a_server_and_a_token_are_enough),
+		cmocka_unit_test(impersonation_becomes_headers),
+		cmocka_unit_test_setup_teardown(a_flags_file_takes_the_place_of_data, make_dir,
+						remove_dir),
+		cmocka_unit_test(the_master_stands_in_for_a_server),
 		cmocka_unit_test_setup_teardown(the_first_file_wins_for_the_whole_entry, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(a_broken_file_of_the_list_is_an_error, make_dir,
@@ -538,6 +699,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(paths_are_relative_to_the_file_that_names_them,
 						make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_pod_uses_its_service_account, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(a_pod_takes_token_ca_and_user_from_flags, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(a_configuration_or_a_flag_keeps_the_pod_out,
 						make_dir, remove_dir),
