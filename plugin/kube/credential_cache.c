@@ -15,6 +15,8 @@
 
 #include "plugin/kube/credential_parts.h"
 
+extern char **environ;
+
 #define SIZE_LIMIT (1u << 20)
 #define SHORTEST_MS 60000 /* less than that isn't worth a file, nor is it taken from one */
 
@@ -197,9 +199,10 @@ void asb_credential_cache_write(const char *path, const struct asb_credential_pa
 
 	if (parts->expires_ms < asb_credential_clock_ms() + SHORTEST_MS || !make_folder(path))
 		return;
-	fd = mkostemp(temporary, O_CLOEXEC); /* of mode 0600 */
+	fd = mkstemp(temporary); /* of mode 0600 */
 	if (fd < 0)
 		return;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	text = text_of(parts);
 	written = write_all(fd, text);
 	asb_wipe(text, strlen(text));

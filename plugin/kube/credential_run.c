@@ -13,6 +13,8 @@
 
 #define OUTPUT_LIMIT (1u << 20)
 
+extern char **environ;
+
 int asb_credential_interactive(const struct asb_credential_plugin *plugin, bool *interactive,
 			       struct asb_error *err)
 {
@@ -148,8 +150,10 @@ static int run(const struct asb_credential_plugin *plugin, char *const *env, boo
 	pid_t pid;
 	int code, taken;
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
+	if (pipe(fds) != 0)
 		return asb_fail_errno(err, "cannot make a pipe");
+	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+	fcntl(fds[1], F_SETFD, FD_CLOEXEC);
 	code = start(plugin, env, interactive, fds[1], &pid);
 	close(fds[1]);
 	if (code != 0) {

@@ -428,7 +428,7 @@ static void connect_socket(struct wire *wire)
 {
 	const struct asb_exec_request *request = &wire->exec->request;
 	struct asb_tunnel *tunnel = wire->exec->tunnel;
-	ASB_TEXT socket_name = tunnel == NULL ? NULL : asb_strf("+@%s", asb_tunnel_address(tunnel));
+	ASB_TEXT socket_name = tunnel == NULL ? NULL : asb_strf("+%s", asb_tunnel_address(tunnel));
 	struct lws_client_connect_info info = {
 		.context = wire->context,
 		.address = tunnel == NULL ? request->host : socket_name,

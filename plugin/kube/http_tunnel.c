@@ -7,13 +7,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,9 +27,11 @@ struct flow {
 };
 
 struct asb_tunnel {
-	char name[48];
-	int listener, wake; /* wake: an eventfd that ends the thread */
-	int fd;		    /* the connection to the unix socket */
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path) - 8]; /* "" once removed */
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int listener;
+	int wake[2]; /* a pipe: closing its second end ends the thread */
+	int fd;	     /* the connection to the unix socket */
 	atomic_bool stop;
 	pthread_t thread;
 	bool joined;
@@ -41,6 +41,12 @@ struct asb_tunnel {
 	char problem[CURL_ERROR_SIZE + 64]; /* the thread's until it has been joined */
 	struct flow out, in;
 };
+
+/* Closed by exec, never waits. */
+static bool set_flags(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+}
 
 /* --- connecting ------------------------------------------------------------------------------- */
 
@@ -101,30 +107,17 @@ static void set_up(struct asb_tunnel *tunnel, const struct asb_kubeconfig *kubec
 	trust(easy, kubeconfig);
 }
 
-/* Another process that guessed the name is turned away. */
-static bool from_us(int fd)
-{
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.pid == getpid();
-}
-
 /* False when the tunnel is no longer wanted. */
 static bool take_connection(struct asb_tunnel *tunnel)
 {
-	struct pollfd fds[] = {{tunnel->listener, POLLIN, 0}, {tunnel->wake, POLLIN, 0}};
+	struct pollfd fds[] = {{tunnel->listener, POLLIN, 0}, {tunnel->wake[0], POLLIN, 0}};
 
 	while (tunnel->fd < 0) {
 		if ((poll(fds, 2, -1) < 0 && errno != EINTR) || fds[1].revents != 0)
 			return false;
-		tunnel->fd = accept4(tunnel->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (tunnel->fd >= 0 && !from_us(tunnel->fd)) {
-			close(tunnel->fd);
-			tunnel->fd = -1;
-		}
+		tunnel->fd = accept(tunnel->listener, NULL, NULL);
 	}
-	return true;
+	return set_flags(tunnel->fd);
 }
 
 static bool connect_proxy(struct asb_tunnel *tunnel)
@@ -211,7 +204,7 @@ static void relay(struct asb_tunnel *tunnel)
 {
 	for (;;) {
 		struct pollfd fds[] = {
-			{tunnel->fd, 0, 0}, {tunnel->socket, 0, 0}, {tunnel->wake, POLLIN, 0}};
+			{tunnel->fd, 0, 0}, {tunnel->socket, 0, 0}, {tunnel->wake[0], POLLIN, 0}};
 
 		move_out(tunnel);
 		while (move_in(tunnel))
@@ -244,23 +237,46 @@ static void *tunnel_main(void *argument)
 
 /* --- its life --------------------------------------------------------------------------------- */
 
+/* A new folder that only we may enter, short enough for the address of a socket in it. */
+static bool make_folder(struct asb_tunnel *tunnel)
+{
+	const char *parents[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+
+	for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+		int n = parents[i] == NULL ? -1
+					   : snprintf(tunnel->folder, sizeof(tunnel->folder),
+						      "%s/asb-XXXXXX", parents[i]);
+
+		if (n > 0 && (size_t)n < sizeof(tunnel->folder) && tunnel->folder[0] == '/' &&
+		    mkdtemp(tunnel->folder) != NULL)
+			return true;
+	}
+	tunnel->folder[0] = '\0';
+	return false;
+}
+
+static void remove_folder(struct asb_tunnel *tunnel)
+{
+	if (tunnel->folder[0] == '\0')
+		return;
+	unlink(tunnel->path);
+	rmdir(tunnel->folder);
+	tunnel->folder[0] = '\0';
+}
+
 static int start_listening(struct asb_tunnel *tunnel, struct asb_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	uint64_t number[2];
-	socklen_t length;
-	int n;
 
-	if (getrandom(number, sizeof(number), 0) != (ssize_t)sizeof(number))
-		return asb_fail_errno(err, "no random numbers");
-	n = snprintf(tunnel->name, sizeof(tunnel->name), "asb-%016llx%016llx",
-		     (unsigned long long)number[0], (unsigned long long)number[1]);
-	memcpy(address.sun_path + 1, tunnel->name, (size_t)n);
-	tunnel->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	tunnel->wake = eventfd(0, EFD_CLOEXEC);
-	length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-	if (tunnel->listener >= 0 && tunnel->wake >= 0 &&
-	    bind(tunnel->listener, (struct sockaddr *)&address, length) == 0 &&
+	if (pipe(tunnel->wake) != 0 || !set_flags(tunnel->wake[0]) || !set_flags(tunnel->wake[1]))
+		return asb_fail_errno(err, "cannot make a pipe");
+	if (!make_folder(tunnel))
+		return asb_fail_errno(err, "cannot make a folder in /tmp for the proxy's socket");
+	snprintf(tunnel->path, sizeof(tunnel->path), "%s/proxy", tunnel->folder);
+	memcpy(address.sun_path, tunnel->path, sizeof(address.sun_path));
+	tunnel->listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (tunnel->listener >= 0 && set_flags(tunnel->listener) &&
+	    bind(tunnel->listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
 	    listen(tunnel->listener, 4) == 0)
 		return 0;
 	return asb_fail_errno(err, "cannot make a unix socket for the proxy");
@@ -285,7 +301,7 @@ struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, cons
 {
 	struct asb_tunnel *tunnel = asb_calloc(1, sizeof(*tunnel));
 
-	tunnel->listener = tunnel->wake = tunnel->fd = -1;
+	tunnel->listener = tunnel->wake[0] = tunnel->wake[1] = tunnel->fd = -1;
 	tunnel->joined = true;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		asb_out_of_memory();
@@ -301,21 +317,29 @@ struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, cons
 
 const char *asb_tunnel_address(const struct asb_tunnel *tunnel)
 {
-	return tunnel->name;
+	return tunnel->path;
 }
 
 const char *asb_tunnel_end(struct asb_tunnel *tunnel)
 {
-	const uint64_t one = 1;
-
 	if (!tunnel->joined) {
 		atomic_store(&tunnel->stop, true);
-		/* An eventfd takes a one at any time. */
-		if (write(tunnel->wake, &one, sizeof(one)) == (ssize_t)sizeof(one))
-			pthread_join(tunnel->thread, NULL);
+		close(tunnel->wake[1]);
+		tunnel->wake[1] = -1;
+		pthread_join(tunnel->thread, NULL);
 		tunnel->joined = true;
 	}
 	return tunnel->problem;
+}
+
+static void close_all(const struct asb_tunnel *tunnel)
+{
+	const int fds[] = {tunnel->fd, tunnel->listener, tunnel->wake[0], tunnel->wake[1]};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
 }
 
 void asb_tunnel_free(struct asb_tunnel *tunnel)
@@ -324,12 +348,8 @@ void asb_tunnel_free(struct asb_tunnel *tunnel)
 		return;
 	asb_tunnel_end(tunnel);
 	curl_easy_cleanup(tunnel->easy);
-	if (tunnel->fd >= 0)
-		close(tunnel->fd);
-	if (tunnel->listener >= 0)
-		close(tunnel->listener);
-	if (tunnel->wake >= 0)
-		close(tunnel->wake);
+	remove_folder(tunnel);
+	close_all(tunnel);
 	free(tunnel);
 	curl_global_cleanup();
 }

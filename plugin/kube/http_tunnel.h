@@ -4,9 +4,9 @@
  * speak to proxies himself.
  *
  * A thread of its own makes it with libcurl, so that requests and tunnels treat proxies alike, and
- * carries bytes between it and one connection to a unix socket, which it takes from this process
- * only. The bytes are TLS between the user of the tunnel and the API server: the proxy sees none of
- * them.
+ * carries bytes between it and one connection to a unix socket, in a folder that nobody else may
+ * enter. The bytes are TLS between the user of the tunnel and the API server: the proxy sees none
+ * of them.
  */
 #ifndef ASB_HTTP_TUNNEL_H
 #define ASB_HTTP_TUNNEL_H
@@ -21,7 +21,7 @@ struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, cons
 				   const char *host, int port, int timeout_ms,
 				   struct asb_error *err);
 
-/* Name of the socket in the abstract namespace, without its leading NUL. */
+/* The path of the unix socket. */
 const char *asb_tunnel_address(const struct asb_tunnel *tunnel);
 
 /* Ends it if it still runs, and says why it broke; "" when it didn't. */
