@@ -133,7 +133,7 @@ static int examine(const struct asb_context *context, const struct asb_run_value
 	int rc = -1;
 
 	if (asb_create_plan_init(&plan, context, values, operands, err) == 0 &&
-	    asb_kubeconfig_load(&context->kubeconfig, &kubeconfig, err) == 0)
+	    asb_cluster_kubeconfig(context, &kubeconfig, err) == 0)
 		rc = check_up(context, &kubeconfig, &plan.sandbox, json, err);
 	asb_kubeconfig_release(&kubeconfig);
 	asb_run_plan_release(&plan);
