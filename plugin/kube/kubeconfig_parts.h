@@ -79,6 +79,8 @@ int asb_stanza_text(const struct asb_stanza *stanza, const char *key, const char
 		    struct asb_error *err);
 int asb_stanza_flag(const struct asb_stanza *stanza, const char *key, bool *value,
 		    struct asb_error *err);
+/* What was found instead, for messages: "a number (put it in quotes)". */
+const char *asb_stanza_type_name(const cJSON *json);
 /* A member that is there and neither null, "", {} nor []. */
 bool asb_stanza_has(const struct asb_stanza *stanza, const char *key);
 /* Path of a file named by a member, resolved against the defining file; heap or NULL. */

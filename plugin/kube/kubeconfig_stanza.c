@@ -65,7 +65,7 @@ void asb_stanza_names(const struct asb_kubeconfig_files *files, const char *kind
 	}
 }
 
-static const char *type_name(const cJSON *json)
+const char *asb_stanza_type_name(const cJSON *json)
 {
 	if (cJSON_IsNumber(json))
 		return "a number (put it in quotes)";
@@ -82,7 +82,7 @@ static int wrong_type(const struct asb_stanza *stanza, const char *key, const ch
 	const cJSON *value = asb_json_member(stanza->body, key);
 
 	return asb_fail(err, "%s: %s \"%s\": %s: expected %s, found %s", stanza->file, stanza->kind,
-			stanza->name, key, wanted, type_name(value));
+			stanza->name, key, wanted, asb_stanza_type_name(value));
 }
 
 int asb_stanza_text(const struct asb_stanza *stanza, const char *key, const char **value,
