@@ -183,9 +183,17 @@ static void take_headers(struct asb_transfer *transfer)
 			asb_warnings_print(&transfer->http->warnings, header->value);
 }
 
+/* Whatever it is and however it ended, it has done nothing at the server. */
+static bool was_refused(const struct asb_transfer *transfer, long status)
+{
+	return status == 401 || (status == 0 && transfer->generation > 0 &&
+				 transfer->generation == transfer->http->refused_generation);
+}
+
 /*
- * What the server refused for its credentials has done nothing: it is asked once more, whatever the
- * method, with new ones. False when there are none; then they are why.
+ * What the server refused for its credentials is asked once more, whatever the method, with new
+ * ones. So is what was on its way with the same credentials when the server closed the connection
+ * for them. False when there are none; then they are why.
  */
 static bool ask_again(struct asb_transfer *transfer)
 {
@@ -196,6 +204,7 @@ static bool ask_again(struct asb_transfer *transfer)
 		       asb_kubeconfig_renew(http->kubeconfig, transfer->generation, &why);
 
 	if (renewed) {
+		http->refused_generation = transfer->generation;
 		free_transfer(transfer);
 		if (launch(http, request, true, &why) == 0)
 			return true;
@@ -216,7 +225,7 @@ static void finish(struct asb_transfer *transfer, CURLcode code)
 	take_headers(transfer);
 	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	asb_trace_answer(transfer, code);
-	if (status == 401 && ask_again(transfer))
+	if (was_refused(transfer, status) && ask_again(transfer))
 		return;
 	/* The API server closes an HTTP/2 connection that brought it bad credentials, often before
 	 * the body of its refusal is through. The refusal needs none. */
@@ -240,24 +249,51 @@ static int fail_multi(CURLMcode code, struct asb_error *err)
 	return asb_fail(err, "polling failed: %s", curl_multi_strerror(code));
 }
 
+static struct asb_transfer *transfer_of(CURL *easy)
+{
+	void *transfer = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+	return transfer;
+}
+
+/* Refusals come first: they tell of the others on their connection. */
+static void finish_all(struct asb_http *http)
+{
+	struct asb_transfer *transfer, *next;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (transfer = http->running; transfer != NULL; transfer = next) {
+			long status = 0;
+
+			next = transfer->next;
+			curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+			if (transfer->ended && (pass == 1 || status == 401))
+				finish(transfer, transfer->result);
+		}
+	}
+}
+
 static int move(struct asb_http *http, struct asb_error *err)
 {
 	CURLMcode code;
 	CURLMsg *message;
 	int running, left;
+	bool any = false;
 
 	code = curl_multi_perform(http->multi, &running);
 	if (code != CURLM_OK)
 		return fail_multi(code, err);
 	message = curl_multi_info_read(http->multi, &left);
 	while (message != NULL) {
-		CURLcode result = message->data.result;
-		void *transfer = NULL;
+		struct asb_transfer *transfer = transfer_of(message->easy_handle);
 
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-		finish(transfer, result); /* invalidates the message */
+		transfer->ended = any = true;
+		transfer->result = message->data.result;
 		message = curl_multi_info_read(http->multi, &left);
 	}
+	if (any)
+		finish_all(http);
 	return 0;
 }
 

@@ -26,6 +26,8 @@ struct asb_transfer {
 	struct curl_slist *headers; /* secret */
 	char detail[CURL_ERROR_SIZE];
 	bool too_large, broken_off;
+	bool ended; /* with `result` */
+	CURLcode result;
 	bool again;	     /* with credentials that were renewed */
 	unsigned generation; /* of the credentials that it carries */
 	struct asb_transfer *next;
@@ -41,6 +43,7 @@ struct asb_http {
 	struct asb_buffer authorization;
 	int64_t authorization_ms; /* when it was made, and from which credentials */
 	unsigned authorization_generation;
+	unsigned refused_generation; /* the last credentials that the server refused */
 	struct asb_warnings warnings;
 	struct asb_transfer *running;
 	struct curl_waitfd *waitfds;

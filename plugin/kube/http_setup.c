@@ -123,14 +123,25 @@ static void set_method(struct asb_transfer *transfer)
 		curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+/* Streams side by side inside two layers of TLS stop now and then until libcurl 7.88: it does not
+ * see what the outer layer has read already. */
+static long version_of(const struct asb_http *http)
+{
+	bool twice = http->proxy != NULL && strncmp(http->proxy, "https:", 6) == 0;
+
+	return twice ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+}
+
 static void set_connection(struct asb_transfer *transfer)
 {
 	struct asb_http *http = transfer->http;
 	CURL *easy = transfer->easy;
 
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version_of(http));
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	/* The API server closes a connection that brought it bad credentials. */
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, transfer->again ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);

@@ -71,6 +71,8 @@ struct world {
 	struct asb_http *http;
 	const char *accepted; /* the value of Authorization */
 	int64_t pause_ms;     /* before an answer */
+	bool hangs_up;	      /* on all that is refused but the first */
+	unsigned refused;
 };
 
 static bool serve(void *context, const struct fake_request *request)
@@ -86,6 +88,8 @@ static bool serve(void *context, const struct fake_request *request)
 		poll(NULL, 0, (int)world->pause_ms);
 	if (world->accepted != NULL &&
 	    (authorization == NULL || strcmp(authorization, world->accepted) != 0)) {
+		if (world->hangs_up && world->refused++ > 0)
+			return false;
 		fake_answer(request, 401, "", "{\"kind\":\"Status\"}");
 		return true;
 	}
@@ -206,16 +210,16 @@ static void a_refusal_is_asked_again_with_new_credentials(void **state)
 	close_world(&world);
 }
 
-static void refusals_side_by_side_have_the_plugin_run_once(void **state)
+static void refusals_side_by_side(bool hangs_up)
 {
 	struct asb_http_request requests[5];
 	struct asb_http_request *list[5];
 	struct asb_error err = ASB_ERROR_INIT;
 	struct world world;
 
-	(void)state;
 	open_world(&world, PLUGIN, &plain);
 	world.accepted = "Bearer t2";
+	world.hangs_up = hangs_up;
 	for (size_t i = 0; i < 5; i++) {
 		list[i] = &requests[i];
 		asb_http_request_init(&requests[i], "GET", "/x");
@@ -228,6 +232,19 @@ static void refusals_side_by_side_have_the_plugin_run_once(void **state)
 	}
 	assert_int_equal(plugin_runs(), 2);
 	close_world(&world);
+}
+
+static void refusals_side_by_side_have_the_plugin_run_once(void **state)
+{
+	(void)state;
+	refusals_side_by_side(false);
+}
+
+/* As an API server does that closes the connection on which it saw bad credentials. */
+static void what_is_lost_with_refused_credentials_is_asked_again(void **state)
+{
+	(void)state;
+	refusals_side_by_side(true);
 }
 
 static void a_plugin_that_fails_is_the_error(void **state)
@@ -369,6 +386,7 @@ int main(void)
 		cmocka_unit_test(impersonation_is_sent),
 		IN_DIR(a_refusal_is_asked_again_with_new_credentials),
 		IN_DIR(refusals_side_by_side_have_the_plugin_run_once),
+		IN_DIR(what_is_lost_with_refused_credentials_is_asked_again),
 		IN_DIR(a_plugin_that_fails_is_the_error),
 		cmocka_unit_test(the_timeout_is_for_requests_and_not_for_watches),
 		IN_DIR(levels_tell_more_and_never_secrets),
