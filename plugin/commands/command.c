@@ -131,6 +131,7 @@ static int invoke_group(const struct asb_context *context, const struct asb_comm
 
 struct invocation {
 	const struct asb_context *context;
+	struct asb_context now; /* what it points to once the options have been read */
 	const struct asb_command *command;
 	void *values;
 	struct asb_option *table; /* places in values */
@@ -231,13 +232,12 @@ static struct asb_context up_to_date(const struct asb_context *context)
 static int parse_and_run(struct invocation *invocation, const struct asb_option *const *tables,
 			 int argc, char *const *argv, const bool *help, struct asb_error *err)
 {
-	struct asb_context context;
-
 	if (asb_options_parse(tables, argc, argv, false, &invocation->operands, err) != 0)
 		return -1;
-	context = up_to_date(invocation->context);
-	invocation->context = &context;
-	return *help ? print_help(&context, invocation->command) : run_command(invocation, err);
+	invocation->now = up_to_date(invocation->context);
+	invocation->context = &invocation->now;
+	return *help ? print_help(invocation->context, invocation->command)
+		     : run_command(invocation, err);
 }
 
 static int invoke_one(const struct asb_context *context, const struct asb_command *command,
