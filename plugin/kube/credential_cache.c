@@ -3,12 +3,14 @@
  * credential_cache.c - a file for each plugin, cluster, user and environment. Written whole and
  * renamed into place; read only when it is ours alone.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -17,8 +19,10 @@
 
 extern char **environ;
 
+#define PREFIX "credential-"
 #define SIZE_LIMIT (1u << 20)
-#define SHORTEST_MS 60000 /* less than that isn't worth a file, nor is it taken from one */
+#define LONGEST_S (24 * 3600) /* an entry that was written before that goes */
+#define SHORTEST_MS 60000     /* less than that isn't worth a file, nor is it taken from one */
 
 /* Where it differs from one call to the next and tells a plugin nothing of whom to be. What isn't
  * named here makes another entry, which is slower and never wrong. */
@@ -76,7 +80,7 @@ static char *name_of(const struct asb_credential_plugin *plugin)
 	add_environment(hash);
 	EVP_DigestFinal_ex(hash, digest, &n);
 	EVP_MD_CTX_free(hash);
-	asb_buffer_addstr(&name, "credential-");
+	asb_buffer_addstr(&name, PREFIX);
 	for (unsigned i = 0; i < n; i++)
 		asb_buffer_addf(&name, "%02x", digest[i]);
 	return asb_buffer_steal(&name);
@@ -161,6 +165,26 @@ static char *text_of(const struct asb_credential_parts *parts)
 	return text;
 }
 
+/* Nothing of what has expired long ago stays: an entry whose environment is no more would for ever.
+ */
+static void sweep(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry = dir == NULL ? NULL : readdir(dir);
+	time_t now = time(NULL);
+	struct stat status;
+
+	for (; entry != NULL; entry = readdir(dir)) {
+		ASB_TEXT path = asb_strf("%s/%s", folder, entry->d_name);
+
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 &&
+		    lstat(path, &status) == 0 && status.st_mtime + LONGEST_S < now)
+			unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
 /* The folder of `path` is there and ours alone; its parent must be there or makeable. */
 static bool make_folder(const char *path)
 {
@@ -170,7 +194,10 @@ static bool make_folder(const char *path)
 
 	mkdir(parent, 0700);
 	mkdir(folder, 0700);
-	return lstat(folder, &status) == 0 && ours(&status, S_IFDIR);
+	if (lstat(folder, &status) != 0 || !ours(&status, S_IFDIR))
+		return false;
+	sweep(folder);
+	return true;
 }
 
 static bool write_all(int fd, const char *text)

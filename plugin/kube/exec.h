@@ -8,7 +8,7 @@
  * socketpair: it can be polled, it pushes back in both directions, and it reads end of file when
  * the stream is over, for whatever reason. stdin of the remote process is never closed while the
  * stream lives. TLS is identical with the REST side: same CA, certificate, server name,
- * verification.
+ * verification. So are credentials, impersonation and the proxy (proxy.h, http_tunnel.h).
  */
 #ifndef ASB_EXEC_H
 #define ASB_EXEC_H

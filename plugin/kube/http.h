@@ -10,8 +10,10 @@
  * followed: credentials go to the configured server only. Server `Warning:` headers are printed
  * once each on stderr as kubectl does ("Warning: ...").
  *
- * Proxy: proxy-url of the cluster; else $HTTPS_PROXY, $NO_PROXY as Go reads them (never for
- * loopback addresses).
+ * Proxy: proxy.h. A credential plugin is run when a request is started and there is nothing valid
+ * of it, which takes as long as it takes. What the server refuses for such credentials (401) is
+ * asked once more with new ones, whatever the method: it has done nothing. With a verbosity of 6
+ * and more (kubeconfig) requests are told on stderr, without secrets.
  */
 #ifndef ASB_HTTP_H
 #define ASB_HTTP_H
@@ -37,7 +39,8 @@ struct asb_http_request {
 	const char *content_type; /* of the body; NULL: application/json */
 	const char *body;
 	size_t body_length;
-	int64_t timeout_ms; /* whole request; 0: none (watch) */
+	int64_t timeout_ms; /* whole request; 0: none (watch). --request-timeout takes its place
+			       where there is no on_data */
 	bool quiet;	    /* warnings of the server are not printed */
 	/* Called with each piece as it arrives when set, and `response` stays empty then for 2xx
 	 * answers (watch). Returns 0, -1 to break off. It runs inside asb_http_poll and must not

@@ -77,6 +77,21 @@ judge() {
   [ "$wrong" -eq 0 ]
 }
 
+@test "flags count before the command and behind it, among its own" {
+  local who='.identity.username | split(":") | last'
+  run -0 as_user "$DIR/main" --user b config cluster -o json
+  [ "$(jq -r "$who" <<<"$output")" = kube-b ]
+  run -0 as_user "$DIR/main" config --token "$TOKEN_B" cluster -o json
+  [ "$(jq -r "$who" <<<"$output")" = kube-b ]
+  run -0 as_user "$DIR/main" --user a config --user nothing cluster -o json --user b -n elsewhere
+  [ "$(jq -r "($who), .sandboxNamespace" <<<"$output" | paste -sd' ')" = 'kube-b elsewhere' ]
+  # behind run --user is the uid inside
+  name=$(unique kubeconfig)
+  run -0 --separate-stderr as_user "$USER_KUBECONFIG" --user u run --user 4321 --request-timeout 20s --name "$name" -v 'id -u'
+  [ "$output" = 4321 ]
+  gone "$name"
+}
+
 # --- what is chosen carries a run -------------------------------------------------------------------------------
 
 config_of() { # config_of USER [CLUSTER-MEMBERS]: a kubeconfig of the cluster with that user's entry
@@ -163,6 +178,33 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
     '"$(declare -f in_pod)"'
     in_pod env -u KUBECONFIG HOME=/nonexistent kubectl-agentsandbox run --name "$0" "echo carried"' "$name"
   [ "$output" = carried ]
+  gone "$name"
+}
+
+@test "inside a pod of the cluster no kubeconfig is needed" {
+  local pod box=$BATS_TEST_TMPDIR/box name
+  pod=$(unique inside)
+  name=$(unique kubeconfig)
+  mkdir "$box"
+  # the program with the libraries of this machine, whatever the image has
+  ldd "$ROOT/build/kubectl-agentsandbox" | grep -oE '/[^ ]+' | xargs -I{} cp -L {} "$box"
+  cp "$ROOT/build/kubectl-agentsandbox" "$box"
+  admin -n e2e-users run "$pod" --image=docker.io/library/debian:12 --restart=Never \
+    --overrides='{"spec": {"serviceAccountName": "agent-user", "terminationGracePeriodSeconds": 0}}' -- sleep 600 >/dev/null
+  admin -n e2e-users wait --for=condition=Ready "pod/$pod" --timeout=90s >/dev/null
+  tar -C "$box" -c . | admin -n e2e-users exec -i "$pod" -- sh -c 'mkdir /tmp/box && tar -C /tmp/box -x --no-same-owner'
+  inside() {
+    admin -n e2e-users exec "$pod" -- env "$@"
+  }
+  box=(/tmp/box/ld-linux-x86-64.so.2 --library-path /tmp/box /tmp/box/kubectl-agentsandbox)
+  run -0 --separate-stderr inside "${box[@]}" config cluster -o json
+  [ "$(jq -r '.source, .namespace, .credential, .identity.username' <<<"$output" | paste -sd' ')" = \
+    'in-cluster e2e-users token system:serviceaccount:e2e-users:agent-user' ]
+  run -0 --separate-stderr inside POD_NAMESPACE=elsewhere "${box[@]}" config cluster -o json
+  [ "$(jq -r .namespace <<<"$output")" = elsewhere ]
+  run -0 --separate-stderr inside "${box[@]}" run --name "$name" 'echo carried'
+  [ "$output" = carried ]
+  admin -n e2e-users delete pod "$pod" --wait=false >/dev/null
   gone "$name"
 }
 

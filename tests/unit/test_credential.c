@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Credential plugins: how they are configured, started, believed, kept and asked again. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -509,6 +510,25 @@ static void what_is_kept_is_ours_alone(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+static void what_is_old_is_swept_away(void **state)
+{
+	struct timespec times[2] = {{.tv_sec = time(NULL) - 25 * 3600},
+				    {.tv_sec = time(NULL) - 25 * 3600}};
+	ASB_TEXT old = kept_path();
+	ASB_TEXT other = in_dir("cache/kubectl-agentsandbox/something");
+
+	(void)state;
+	make_plugin("");
+	make_answer("one", 3600);
+	assert_call(PLUGIN, NULL, "one", 1);
+	write_file("cache/kubectl-agentsandbox/something", "", 0600);
+	assert_int_equal(utimensat(AT_FDCWD, old, times, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, other, times, 0), 0);
+	assert_call(EXEC(", apiVersion: " V1 ", args: [x]"), NULL, "one", 2);
+	assert_int_equal(access(old, F_OK), -1);
+	assert_int_equal(access(other, F_OK), 0);
+}
+
 static void a_refusal_has_the_plugin_run_once_more(void **state)
 {
 	struct asb_error err = ASB_ERROR_INIT;
@@ -627,6 +647,7 @@ int main(void)
 		IN_DIR(credentials_are_kept_for_the_next_call),
 		IN_DIR(what_expires_soon_or_never_is_not_kept),
 		IN_DIR(what_is_kept_is_ours_alone),
+		IN_DIR(what_is_old_is_swept_away),
 		IN_DIR(a_refusal_has_the_plugin_run_once_more),
 		IN_DIR(certificates_are_handed_out_too),
 		cmocka_unit_test(an_id_token_is_used_while_it_is_valid),
