@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +64,43 @@ static void put(struct environment *env, const char *item)
 	env->items[env->count] = NULL;
 }
 
+/* --- the program ------------------------------------------------------------------------------ */
+
+static int check_program(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return errno;
+	return S_ISREG(status.st_mode) && access(path, X_OK) == 0 ? 0 : EACCES;
+}
+
+/* A path, or a name in $PATH; there folders count that are absolute, so that nothing lying about
+ * where we happen to be is run. 0 or an errno; *path is heap. */
+static int find_program(const char *command, char **path)
+{
+	const char *list = getenv("PATH");
+	int code = ENOENT;
+
+	*path = NULL;
+	if (strchr(command, '/') != NULL) {
+		*path = asb_strdup(command);
+		return check_program(command);
+	}
+	while (list != NULL && code != 0) {
+		size_t n = strcspn(list, ":");
+		ASB_TEXT candidate = asb_strf("%.*s/%s", (int)n, list, command);
+		int found = list[0] == '/' ? check_program(candidate) : ENOENT;
+
+		if (found == 0)
+			*path = asb_strdup(candidate);
+		if (found != ENOENT && found != ENOTDIR)
+			code = found;
+		list = list[n] == '\0' ? NULL : list + n + 1;
+	}
+	return code;
+}
+
 /* --- the child -------------------------------------------------------------------------------- */
 
 static int not_started(const struct asb_credential_plugin *plugin, int code, struct asb_error *err)
@@ -78,8 +116,8 @@ static int not_started(const struct asb_credential_plugin *plugin, int code, str
 }
 
 /* No signal of ours is blocked or ignored in it, and it holds no descriptor of ours but these. */
-static int start(const struct asb_credential_plugin *plugin, char *const *env, bool interactive,
-		 int out, pid_t *pid)
+static int start(const struct asb_credential_plugin *plugin, const char *path, char *const *env,
+		 bool interactive, int out, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -97,7 +135,7 @@ static int start(const struct asb_credential_plugin *plugin, char *const *env, b
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	if (!interactive)
 		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	code = posix_spawnp(pid, plugin->command, &actions, &attributes, plugin->argv, env);
+	code = posix_spawn(pid, path, &actions, &attributes, plugin->argv, env);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return code;
@@ -146,15 +184,18 @@ static int wait_for(const struct asb_credential_plugin *plugin, pid_t pid, struc
 static int run(const struct asb_credential_plugin *plugin, char *const *env, bool interactive,
 	       struct asb_buffer *out, struct asb_error *err)
 {
+	ASB_TEXT path = NULL;
 	int fds[2];
 	pid_t pid;
-	int code, taken;
+	int code = find_program(plugin->command, &path), taken;
 
+	if (code != 0)
+		return not_started(plugin, code, err);
 	if (pipe(fds) != 0)
 		return asb_fail_errno(err, "cannot make a pipe");
 	fcntl(fds[0], F_SETFD, FD_CLOEXEC);
 	fcntl(fds[1], F_SETFD, FD_CLOEXEC);
-	code = start(plugin, env, interactive, fds[1], &pid);
+	code = start(plugin, path, env, interactive, fds[1], &pid);
 	close(fds[1]);
 	if (code != 0) {
 		close(fds[0]);
