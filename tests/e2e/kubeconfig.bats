@@ -16,6 +16,8 @@ setup_file() {
 teardown() { # what a test that failed has left running
   local pid
   for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+  [ -z "${role:-}" ] || admin -n $NS delete rolebinding "$role" --ignore-not-found >/dev/null
+  [ -z "${pod:-}" ] || admin -n e2e-users delete pod "$pod" --ignore-not-found --wait=false >/dev/null
 }
 
 # their_choice, our_choice FLAGS...: what each chose, "ok SERVER NAMESPACE IDENTITY" or "fails"
@@ -157,7 +159,7 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
 }
 
 @test "client certificates of a plugin, files and impersonation carry a run" {
-  local role=e2e-kubeconfig-$$
+  role=e2e-kubeconfig-$$
   admin -n $NS create rolebinding "$role" --role=kubectl-agentsandbox-user --user=e2e-ec --user=e2e-jane >/dev/null
   plain_run "$DIR/main" --context main --cluster good -v --request-timeout 20s --client-certificate "$DIR/ec.crt" \
     --client-key "$DIR/ec.key"
@@ -166,7 +168,6 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
   plain_run "$ADMIN_KUBECONFIG" --as e2e-jane --as-group g
   run -125 as_user "$ADMIN_KUBECONFIG" run --as e2e-nobody true
   [[ $output == *'missing'* ]]
-  admin -n $NS delete rolebinding "$role" >/dev/null
 }
 
 @test "a pod's ServiceAccount carries a run" {
@@ -182,7 +183,7 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
 }
 
 @test "inside a pod of the cluster no kubeconfig is needed" {
-  local pod box=$BATS_TEST_TMPDIR/box name
+  local box=$BATS_TEST_TMPDIR/box name
   pod=$(unique inside)
   name=$(unique kubeconfig)
   mkdir "$box"
@@ -204,7 +205,6 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
   [ "$(jq -r .namespace <<<"$output")" = elsewhere ]
   run -0 --separate-stderr inside "${box[@]}" run --name "$name" 'echo carried'
   [ "$output" = carried ]
-  admin -n e2e-users delete pod "$pod" --wait=false >/dev/null
   gone "$name"
 }
 
