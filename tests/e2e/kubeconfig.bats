@@ -8,6 +8,7 @@ setup_file() {
   cluster_setup
   fixtures
   PATH=$DIR/bin:$PATH
+  # shellcheck disable=SC2153 # of the fixtures
   HOST=${SERVER#https://}
   PORT=${HOST##*:} HOST=${HOST%:*}
   export PATH HOST PORT
@@ -16,7 +17,7 @@ setup_file() {
 teardown() { # what a test that failed has left running
   local pid
   for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
-  [ -z "${role:-}" ] || admin -n $NS delete rolebinding "$role" --ignore-not-found >/dev/null
+  [ -z "${role:-}" ] || admin -n "$NS" delete rolebinding "$role" --ignore-not-found >/dev/null
   [ -z "${pod:-}" ] || admin -n e2e-users delete pod "$pod" --ignore-not-found --wait=false >/dev/null
 }
 
