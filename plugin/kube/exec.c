@@ -149,11 +149,12 @@ static char *said(const struct asb_exec *exec)
 }
 
 /* A proxy that failed is why the connection behind it did. */
-static const char *why_not(struct asb_exec *exec)
+static int not_opened(struct asb_exec *exec, struct asb_error *err)
 {
-	const char *tunnel = exec->tunnel == NULL ? "" : asb_tunnel_end(exec->tunnel);
-
-	return tunnel[0] != '\0' ? tunnel : exec->outcome.problem;
+	if (exec->tunnel != NULL && asb_tunnel_end(exec->tunnel, err) != 0)
+		return asb_wrap(err, "cannot open an exec stream");
+	return asb_fail(err, "cannot open an exec stream to %s: %s", exec->request.host_header,
+			exec->outcome.problem);
 }
 
 static int judge(struct asb_exec *exec, struct asb_error *err)
@@ -169,8 +170,7 @@ static int judge(struct asb_exec *exec, struct asb_error *err)
 		return asb_fail(err, "cannot open an exec stream to %s: certificate refused: %s",
 				exec->request.host_header, exec->tls.problem);
 	if (!outcome->established)
-		return asb_fail(err, "cannot open an exec stream to %s: %s",
-				exec->request.host_header, why_not(exec));
+		return not_opened(exec, err);
 	if (!status.valid && outcome->status.length > 0)
 		return asb_fail(err, "the exec stream to pod %s ended with what is no Status%s",
 				exec->pod, words);

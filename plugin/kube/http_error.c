@@ -5,27 +5,26 @@
 
 #include "plugin/base/options.h"
 #include "plugin/kube/http_parts.h"
+#include "plugin/kube/http_proxy.h"
 
 static int explain_connect(const struct asb_transfer *transfer, struct asb_error *err)
 {
 	const struct asb_kubeconfig *kubeconfig = transfer->http->kubeconfig;
-	const char *through = transfer->http->proxy != NULL ? " through the proxy" : "";
 	long code = 0;
 
 	curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &code);
 	errno = (int)code;
 	if (code == 0)
-		return asb_fail(err, "cannot connect to %s%s: %s", kubeconfig->server, through,
+		return asb_fail(err, "cannot connect to %s: %s", kubeconfig->server,
 				transfer->detail);
 	if (code != ECONNREFUSED)
-		return asb_fail_errno(err, "cannot connect to %s%s", kubeconfig->server, through);
-	asb_fail(err, "cannot connect to %s%s: connection refused", kubeconfig->server, through);
+		return asb_fail_errno(err, "cannot connect to %s", kubeconfig->server);
+	asb_fail(err, "cannot connect to %s: connection refused", kubeconfig->server);
 	if (kubeconfig->cluster == NULL)
 		return -1;
 	return asb_hint(err,
-			"is the %s running? its address is that of cluster \"%s\" in the "
+			"is the API server running? its address is that of cluster \"%s\" in the "
 			"kubeconfig; choose another with --context",
-			transfer->http->proxy != NULL ? "proxy" : "API server",
 			kubeconfig->cluster);
 }
 
@@ -39,7 +38,7 @@ static int explain_timeout(const struct asb_transfer *transfer, struct asb_error
 	if (connected == 0) {
 		asb_fail(err, "cannot connect to %s: timed out", kubeconfig->server);
 		return asb_hint(err, "is the API server reachable from here (network, VPN, "
-				     "firewall, proxy)?");
+				     "firewall)?");
 	}
 	return asb_fail(err, "no answer from %s within %s", kubeconfig->server,
 			asb_duration_format(kubeconfig->request_timeout_ms > 0
@@ -82,15 +81,14 @@ int asb_transfer_explain(const struct asb_transfer *transfer, CURLcode code, str
 	if (transfer->too_large)
 		return asb_fail(err, "the answer of %s is larger than %u MiB", server,
 				ASB_RESPONSE_LIMIT >> 20);
+	if (asb_proxy_explain(transfer->easy, code, detail, transfer->http->kubeconfig, err))
+		return -1;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		return explain_connect(transfer, err);
 	case CURLE_COULDNT_RESOLVE_HOST:
 		asb_fail(err, "cannot connect to %s: name not resolved", server);
 		return asb_hint(err, "is the name right, and does DNS work (VPN)?");
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return asb_fail(err, "cannot connect to %s: name of the proxy not resolved",
-				server);
 	case CURLE_OPERATION_TIMEDOUT:
 		return explain_timeout(transfer, err);
 	case CURLE_PEER_FAILED_VERIFICATION:

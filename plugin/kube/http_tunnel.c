@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
+#include "plugin/kube/http_proxy.h"
 
 #define PIECE 65536u
 
@@ -38,7 +38,8 @@ struct asb_tunnel {
 	CURL *easy;
 	curl_socket_t socket;
 	char detail[CURL_ERROR_SIZE];
-	char problem[CURL_ERROR_SIZE + 64]; /* the thread's until it has been joined */
+	const struct asb_kubeconfig *kubeconfig;
+	struct asb_error problem; /* the thread's until it has been joined */
 	struct flow out, in;
 };
 
@@ -123,13 +124,15 @@ static bool take_connection(struct asb_tunnel *tunnel)
 static bool connect_proxy(struct asb_tunnel *tunnel)
 {
 	CURLcode code = curl_easy_perform(tunnel->easy);
+	const char *detail;
 
 	if (code == CURLE_OK)
 		code = curl_easy_getinfo(tunnel->easy, CURLINFO_ACTIVESOCKET, &tunnel->socket);
 	if (code == CURLE_OK)
 		return true;
-	snprintf(tunnel->problem, sizeof(tunnel->problem), "through the proxy: %s",
-		 tunnel->detail[0] != '\0' ? tunnel->detail : curl_easy_strerror(code));
+	detail = tunnel->detail[0] != '\0' ? tunnel->detail : curl_easy_strerror(code);
+	if (!asb_proxy_explain(tunnel->easy, code, detail, tunnel->kubeconfig, &tunnel->problem))
+		asb_fail(&tunnel->problem, "through the proxy: %s", detail);
 	return false;
 }
 
@@ -303,6 +306,7 @@ struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, cons
 
 	tunnel->listener = tunnel->wake[0] = tunnel->wake[1] = tunnel->fd = -1;
 	tunnel->joined = true;
+	tunnel->kubeconfig = kubeconfig;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		asb_out_of_memory();
 	tunnel->easy = curl_easy_init();
@@ -320,7 +324,7 @@ const char *asb_tunnel_address(const struct asb_tunnel *tunnel)
 	return tunnel->path;
 }
 
-const char *asb_tunnel_end(struct asb_tunnel *tunnel)
+static void end(struct asb_tunnel *tunnel)
 {
 	if (!tunnel->joined) {
 		atomic_store(&tunnel->stop, true);
@@ -329,7 +333,15 @@ const char *asb_tunnel_end(struct asb_tunnel *tunnel)
 		pthread_join(tunnel->thread, NULL);
 		tunnel->joined = true;
 	}
-	return tunnel->problem;
+}
+
+int asb_tunnel_end(struct asb_tunnel *tunnel, struct asb_error *err)
+{
+	end(tunnel);
+	if (!asb_failed(&tunnel->problem))
+		return 0;
+	*err = tunnel->problem;
+	return -1;
 }
 
 static void close_all(const struct asb_tunnel *tunnel)
@@ -346,7 +358,7 @@ void asb_tunnel_free(struct asb_tunnel *tunnel)
 {
 	if (tunnel == NULL)
 		return;
-	asb_tunnel_end(tunnel);
+	end(tunnel);
 	curl_easy_cleanup(tunnel->easy);
 	remove_folder(tunnel);
 	close_all(tunnel);

@@ -16,7 +16,8 @@
 struct asb_tunnel;
 
 /* Starts connecting and returns at once. `proxy` as asb_proxy_choose has it; `host` without
- * brackets. An https proxy is verified by the system's authorities and the cluster's. */
+ * brackets; `kubeconfig` must live as long as the tunnel. An https proxy is verified by the
+ * system's authorities and the cluster's. */
 struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, const char *proxy,
 				   const char *host, int port, int timeout_ms,
 				   struct asb_error *err);
@@ -24,8 +25,8 @@ struct asb_tunnel *asb_tunnel_open(const struct asb_kubeconfig *kubeconfig, cons
 /* The path of the unix socket. */
 const char *asb_tunnel_address(const struct asb_tunnel *tunnel);
 
-/* Ends it if it still runs, and says why it broke; "" when it didn't. */
-const char *asb_tunnel_end(struct asb_tunnel *tunnel);
+/* Ends it if it still runs; -1 when it couldn't be made. */
+int asb_tunnel_end(struct asb_tunnel *tunnel, struct asb_error *err);
 void asb_tunnel_free(struct asb_tunnel *tunnel); /* NULL is legal */
 
 #endif

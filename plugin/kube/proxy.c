@@ -219,9 +219,15 @@ int asb_proxy_choose(const struct asb_kubeconfig *kubeconfig, char **url, struct
 	if (chosen == NULL || *url != NULL)
 		return 0;
 	/* Not shown: it may hold a password. */
-	asb_fail(err, "%s is not the address of a proxy",
-		 kubeconfig->proxy_url != NULL ? "proxy-url" : "$HTTPS_PROXY");
+	asb_fail(err, "%s is not the address of a proxy", asb_proxy_source(kubeconfig));
 	return asb_hint(err, "it is http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT");
+}
+
+const char *asb_proxy_source(const struct asb_kubeconfig *kubeconfig)
+{
+	if (kubeconfig->proxy_url != NULL)
+		return "proxy-url";
+	return strncmp(kubeconfig->server, "https:", 6) == 0 ? "$HTTPS_PROXY" : "$HTTP_PROXY";
 }
 
 char *asb_proxy_shown(const struct asb_kubeconfig *kubeconfig)

@@ -21,6 +21,9 @@ int asb_proxy_choose(const struct asb_kubeconfig *kubeconfig, char **url, struct
 /* The same without user and password, for messages; heap, NULL: direct, or not usable. */
 char *asb_proxy_shown(const struct asb_kubeconfig *kubeconfig);
 
+/* Where its address comes from: "proxy-url", "$HTTPS_PROXY" or "$HTTP_PROXY". */
+const char *asb_proxy_source(const struct asb_kubeconfig *kubeconfig);
+
 /*
  * Does a $NO_PROXY list name this host? Its entries, separated by commas, are names (which stand
  * for what is below them, too), ".name" and "*.name" (only what is below), addresses, CIDR blocks

@@ -15,8 +15,6 @@ setup_file() {
 }
 
 teardown() { # what a test that failed has left running
-  local pid
-  for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
   [ -z "${role:-}" ] || admin -n "$NS" delete rolebinding "$role" --ignore-not-found >/dev/null
   [ -z "${pod:-}" ] || admin -n e2e-users delete pod "$pod" --ignore-not-found --wait=false >/dev/null
 }
@@ -207,91 +205,6 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
   run -0 --separate-stderr inside "${box[@]}" run --name "$name" 'echo carried'
   [ "$output" = carried ]
   gone "$name"
-}
-
-# --- proxies ------------------------------------------------------------------------------------------------------
-
-listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-proxy_port() { echo $((20000 + RANDOM % 10000)); }
-
-start_tinyproxy() { # at $port; its log is $BATS_TEST_TMPDIR/tinyproxy.log
-  port=$(proxy_port)
-  cat >"$BATS_TEST_TMPDIR/tinyproxy.conf" <<END
-Port $port
-Listen 127.0.0.1
-LogFile "$BATS_TEST_TMPDIR/tinyproxy.log"
-LogLevel Connect
-ConnectPort $PORT
-$([ -z "${1:-}" ] || echo "BasicAuth $1")
-END
-  tinyproxy -d -c "$BATS_TEST_TMPDIR/tinyproxy.conf" >/dev/null 3>&- &
-  servers+=($!)
-  within 10 listens "$port"
-}
-tunnels() { grep -c "CONNECT $HOST:$PORT" "$BATS_TEST_TMPDIR/tinyproxy.log"; }
-# requests and the exec stream: two connections or more
-used() { [ "$(tunnels)" -ge 2 ] || { cat "$BATS_TEST_TMPDIR/tinyproxy.log"; return 1; }; }
-
-proxied() { # proxied PROXY-URL: a run through that proxy-url
-  config_of "{token: \"$(user_token)\"}" ", proxy-url: \"$1\"" >"$BATS_TEST_TMPDIR/config"
-  plain_run "$BATS_TEST_TMPDIR/config"
-}
-
-@test "an http proxy carries requests and exec streams" {
-  start_tinyproxy
-  proxied "http://127.0.0.1:$port"
-  used
-  : >"$BATS_TEST_TMPDIR/tinyproxy.log"
-  HTTPS_PROXY=127.0.0.1:$port plain_run "$USER_KUBECONFIG"
-  used
-  : >"$BATS_TEST_TMPDIR/tinyproxy.log"
-  HTTPS_PROXY=127.0.0.1:$port NO_PROXY=$HOST plain_run "$USER_KUBECONFIG"
-  [ "$(tunnels)" -eq 0 ]
-}
-
-@test "an http proxy may want a password" {
-  start_tinyproxy 'me s3cret-of-the-proxy'
-  proxied "http://me:s3cret-of-the-proxy@127.0.0.1:$port"
-  used
-  config_of "{token: \"$(user_token)\"}" ", proxy-url: \"http://me:wr0ng@127.0.0.1:$port\"" >"$BATS_TEST_TMPDIR/config"
-  run -125 as_user "$BATS_TEST_TMPDIR/config" run -v=9 true
-  [[ $output == *'CONNECT tunnel failed, response 401'* ]]
-  [[ $output != *wr0ng* ]]
-}
-
-@test "an https proxy carries requests and exec streams" {
-  local front
-  start_tinyproxy
-  front=$(proxy_port)
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$BATS_TEST_TMPDIR/proxy.key" -days 2 \
-    -subj /CN=proxy -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -out "$BATS_TEST_TMPDIR/proxy.crt" 2>/dev/null
-  cat >"$BATS_TEST_TMPDIR/stunnel.conf" <<END
-foreground = yes
-pid =
-[proxy]
-accept = 127.0.0.1:$front
-connect = 127.0.0.1:$port
-cert = $BATS_TEST_TMPDIR/proxy.crt
-key = $BATS_TEST_TMPDIR/proxy.key
-END
-  stunnel4 "$BATS_TEST_TMPDIR/stunnel.conf" >/dev/null 2>&1 3>&- &
-  servers+=($!)
-  within 10 listens "$front"
-  # a proxy that nobody vouches for is refused
-  config_of "{token: \"$(user_token)\"}" ", proxy-url: \"https://localhost:$front\"" >"$BATS_TEST_TMPDIR/config"
-  run -125 as_user "$BATS_TEST_TMPDIR/config" run true
-  [[ $output == *certificate* ]]
-  CA=$(cat "$BATS_TEST_TMPDIR/proxy.crt" "$DIR/ca.crt" | base64 -w0) proxied "https://localhost:$front"
-  used
-}
-
-@test "a socks5 proxy carries requests and exec streams" {
-  port=$(proxy_port)
-  microsocks -i 127.0.0.1 -p "$port" -u me -P s3cret >/dev/null 2>"$BATS_TEST_TMPDIR/socks.log" 3>&- &
-  servers+=($!)
-  within 10 listens "$port"
-  proxied "socks5://me:s3cret@127.0.0.1:$port"
-  [ "$(grep -c "connected to $HOST:$PORT" "$BATS_TEST_TMPDIR/socks.log")" -ge 2 ]
 }
 
 # --- secrets ------------------------------------------------------------------------------------------------------
