@@ -127,19 +127,6 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
   gone "$name"
 }
 
-@test "a credential plugin carries a run, and is asked once for several calls" {
-  export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
-  plugin_answer "$(user_token)"
-  counting "$BATS_TEST_TMPDIR/answer"
-  plain_run "$BATS_TEST_TMPDIR/config"
-  plain_run "$BATS_TEST_TMPDIR/config"
-  [ "$(runs)" -eq 1 ]
-  [ "$(stat -c %a "$XDG_CACHE_HOME"/kubectl-agentsandbox/*)" = 600 ]
-  [ "$(stat -c %a "$XDG_CACHE_HOME/kubectl-agentsandbox")" = 700 ]
-  as_user "$BATS_TEST_TMPDIR/config" config cluster --no-credential-cache >/dev/null
-  [ "$(runs)" -eq 2 ]
-}
-
 @test "a kept credential that is refused is forgotten, and the plugin asked once more" {
   export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
   plugin_answer "$TOKEN_A"
