@@ -165,14 +165,15 @@ on_a_terminal() { # on_a_terminal INPUT ARG...: its output
 
 @test "an interrupt ends a plugin that hangs, and us" {
   config Never 'sleep 300'
-  KUBECONFIG_OF=$PWD/config background config cluster >out 2>&1 3>&-
-  waiting=$plugin
+  # a shell's background job ignores SIGINT
+  KUBECONFIG=$PWD/config env --default-signal=INT kubectl-agentsandbox config cluster >out 2>&1 3>&- &
+  waiting=$!
   within 10 asked 1 >/dev/null
-  pkill -INT -P "$plugin" || true # a terminal tells them all
-  kill -INT "$plugin"
-  within 10 ended "$plugin"
-  wait "$plugin" && return 1
-  [ -z "$(pgrep -P "$plugin")" ]
+  pkill -INT -P "$waiting" || true # a terminal tells them all
+  kill -INT "$waiting"
+  within 10 ended "$waiting"
+  wait "$waiting" && return 1
+  [ -z "$(pgrep -P "$waiting")" ]
 }
 
 again() { calls config cluster >/dev/null; }
