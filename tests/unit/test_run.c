@@ -480,7 +480,7 @@ static void test_timeline_adds_up(void **state)
 
 	(void)state;
 	asb_timeline_enter(&timeline, ASB_RUN_CHECK);
-	while (asb_monotonic_ms() < start + 3)
+	while (asb_monotonic_ms() < timeline.since + 3)
 		;
 	asb_timeline_enter(&timeline, ASB_RUN_RUN);
 	asb_timeline_enter(&timeline, ASB_RUN_CHECK);
