@@ -83,6 +83,16 @@ static int explain_loss(struct asb_run *run, const struct asb_attach *attach, st
 	return -1;
 }
 
+/* Whoever was refused for old credentials, and has new ones since, is let in now. Once. */
+static bool credentials_renewed(struct asb_run *run, const struct asb_error *err)
+{
+	if (err->http != 401 || run->renewed ||
+	    asb_kubeconfig_generation(&run->kubeconfig) == run->generation)
+		return false;
+	run->renewed = true;
+	return true;
+}
+
 /* The session has ended without an exit record. 1: nothing was sent yet, it may be tried again. */
 static int judge_loss(struct asb_run *run, struct asb_connection *connection,
 		      const struct asb_attach *attach, struct asb_error *err)
@@ -93,7 +103,7 @@ static int judge_loss(struct asb_run *run, struct asb_connection *connection,
 	case ASB_CONNECTION_TOO_EARLY:
 		return 1;
 	case ASB_CONNECTION_REFUSED:
-		return run->used_early ? 1 : -1;
+		return run->used_early || credentials_renewed(run, err) ? 1 : -1;
 	case ASB_CONNECTION_LOST:
 		break;
 	}
@@ -178,6 +188,7 @@ void asb_run_connect_early(struct asb_run *run)
 		return;
 	run->early_pod = asb_strdup(pod);
 	run->early_ms = asb_monotonic_ms();
+	run->generation = asb_kubeconfig_generation(&run->kubeconfig);
 	asb_connection_open(&run->early, &run->kubeconfig, run->sandbox,
 			    run->plan.sandbox.namespace_, pod, &ignored);
 }
@@ -196,6 +207,7 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 		return 0;
 	}
 	run->used_early = false;
+	run->generation = asb_kubeconfig_generation(&run->kubeconfig);
 	return asb_connection_open(connection, &run->kubeconfig, run->sandbox,
 				   run->plan.sandbox.namespace_, pod, err);
 }

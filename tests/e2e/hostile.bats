@@ -26,7 +26,7 @@ kind: Config
 current-context: h
 contexts: [{name: h, context: {cluster: h, user: u}}]
 clusters: [{name: h, cluster: {server: "https://127.0.0.1:$1", certificate-authority: "$BATS_FILE_TMPDIR/cert.pem"}}]
-users: [{name: u, user: {token: "$TOKEN"}}]
+users: [{name: u, user: {${USER_OF:-token: "$TOKEN"}}}]
 END
 }
 
@@ -80,6 +80,30 @@ all_of() { # all cases of a stage, a few at once
 @test "answers that are none" { all_of rest; }
 @test "watches that are none" { all_of watch; }
 @test "exec streams that are none" { all_of exec; }
+
+with_plugin() { # the token comes from a credential plugin, which counts how often it was asked
+  cat >plugin <<END
+#!/bin/sh
+echo asked >>"$BATS_TEST_TMPDIR/asked"
+echo '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {"token": "$TOKEN"}}'
+END
+  chmod +x plugin
+  export USER_OF="exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: $PWD/plugin}"
+}
+
+@test "an exec stream refused for its credentials is opened with new ones" {
+  with_plugin
+  one exec unauthorized-twice
+  [ "$(<exec.unauthorized-twice.status)" -eq 0 ] || { cat exec.unauthorized-twice.out; false; }
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/asked")" -eq 2 ]
+}
+
+@test "an exec stream that is always refused ends soon" {
+  with_plugin
+  one exec unauthorized
+  judge exec unauthorized 'Unauthorized|HTTP status 401'
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/asked")" -le 4 ]
+}
 
 @test "no sandbox is left behind" {
   for out in *.out; do

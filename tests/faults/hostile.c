@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,11 +41,12 @@ struct host {
 	struct addrinfo *upstream;
 	SSL_CTX *server, *client;
 	int astray_port;
+	atomic_uint played; /* how often */
 };
 
 /* One connection of the plugin, and the head of its request. */
 struct guest {
-	const struct host *host;
+	struct host *host;
 	int fd;
 	SSL *tls;
 	char head[HEAD_SIZE + 1];
@@ -176,6 +178,14 @@ static void answer_redirect(struct guest *guest)
 		 "Connection: close\r\n\r\n",
 		 guest->host->astray_port);
 	say_text(guest, text);
+}
+
+static void answer_unauthorized(struct guest *guest)
+{
+	say_text(guest, "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n"
+			"Content-Length: 96\r\nConnection: close\r\n\r\n"
+			"{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"Unauthorized\","
+			"\"reason\":\"Unauthorized\",\"code\":401}");
 }
 
 /* --- mischief with the exec stream ------------------------------------------------------------ */
@@ -338,6 +348,8 @@ static const struct mischief {
 	{"slow", answer_slowly},
 	{"redirect", answer_redirect},
 	{"reset", reset},
+	{"unauthorized", answer_unauthorized},
+	{"unauthorized-twice", answer_unauthorized},
 	{"bad-accept", exec_bad_accept},
 	{"no-protocol", exec_no_protocol},
 	{"other-protocol", exec_other_protocol},
@@ -425,6 +437,9 @@ static bool move(SSL *from, SSL *to)
 	do {
 		int n = SSL_read(from, bytes, sizeof(bytes));
 
+		/* A session ticket, say: waiting for more here would be for ever. */
+		if (n <= 0 && SSL_get_error(from, n) == SSL_ERROR_WANT_READ)
+			return true;
 		if (n <= 0 || SSL_write(to, bytes, n) <= 0)
 			return false;
 	} while (SSL_pending(from) > 0);
@@ -439,6 +454,9 @@ static void hand_on(struct guest *guest, bool stays)
 
 	if (upstream) {
 		send_head(upstream, guest, stays);
+		/* What was decrypted together with the head is not told of by poll. */
+		if (SSL_pending(guest->tls) > 0)
+			move(guest->tls, upstream);
 		while (poll(fds, 2, -1) > 0) {
 			if (fds[0].revents && !move(guest->tls, upstream))
 				break;
@@ -451,10 +469,18 @@ static void hand_on(struct guest *guest, bool stays)
 		close(fd);
 }
 
+/* The stream is refused, and so is the question why; then all is well. */
+static bool still(struct host *host)
+{
+	bool twice = strcmp(host->mischief, "unauthorized-twice") == 0;
+
+	return atomic_fetch_add(&host->played, 1) < 2 || !twice;
+}
+
 static void *serve(void *argument)
 {
 	struct guest *guest = argument;
-	const struct host *host = guest->host;
+	struct host *host = guest->host;
 
 	guest->tls = SSL_new(host->server);
 	SSL_set_fd(guest->tls, guest->fd);
@@ -465,7 +491,7 @@ static void *serve(void *argument)
 	} else if (SSL_accept(guest->tls) == 1 && read_head(guest)) {
 		const char *stage = stage_of(guest->head);
 
-		if (strcmp(stage, host->stage) == 0)
+		if (strcmp(stage, host->stage) == 0 && still(host))
 			mischief_find(host->mischief)->play(guest);
 		else
 			hand_on(guest, strcmp(stage, "exec") == 0);
@@ -513,7 +539,7 @@ static void *serve_astray(void *argument)
 	return NULL;
 }
 
-static void serve_all(const struct host *host, int listener)
+static void serve_all(struct host *host, int listener)
 {
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
@@ -533,8 +559,7 @@ static void setup_tls(struct host *host, const char *certificate, const char *ke
 {
 	host->server = SSL_CTX_new(TLS_server_method());
 	host->client = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_mode(host->server, SSL_MODE_AUTO_RETRY);
-	SSL_CTX_set_mode(host->client, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_clear_mode(host->client, SSL_MODE_AUTO_RETRY);
 	if (SSL_CTX_use_certificate_chain_file(host->server, certificate) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(host->server, key, SSL_FILETYPE_PEM) != 1) {
 		fprintf(stderr, "hostile: can't use %s or %s\n", certificate, key);
