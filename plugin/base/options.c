@@ -150,10 +150,19 @@ static int store(struct parser *parser, const struct asb_option *option, const c
 	return 0;
 }
 
+/* "-v 6" is kubectl's; nobody else's operand is a number of one or two digits. */
+static bool level_follows(const struct parser *parser, const struct asb_option *option)
+{
+	const char *next = parser->at < parser->argc ? parser->argv[parser->at] : "";
+	size_t n = strspn(next, "0123456789");
+
+	return option->kind == ASB_OPTION_LEVEL && (n == 1 || n == 2) && next[n] == '\0';
+}
+
 /* The value of an option that none was attached to: the next word. */
 static int store_next(struct parser *parser, const struct asb_option *option)
 {
-	if (is_switch(option))
+	if (is_switch(option) && !level_follows(parser, option))
 		return store(parser, option, NULL);
 	if (parser->at == parser->argc)
 		return asb_fail_usage(parser->err, "--%s needs a value: --%s %s", option->name,

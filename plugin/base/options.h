@@ -25,7 +25,7 @@ enum asb_option_kind {
 	ASB_OPTION_DURATION, /* int64_t * milliseconds; "90s", "1m30s", "500ms", plain number =
 				seconds; >= 0 */
 	ASB_OPTION_INT,	     /* int64_t * */
-	ASB_OPTION_LEVEL,    /* int *; "--name" and "-n" are 1; "--name=6", "-n=6", "-n6" */
+	ASB_OPTION_LEVEL,    /* int *; "--name" and "-n" are 1; "--name=6", "-n=6", "-n6", "-n 6" */
 };
 
 struct asb_strings { /* borrowed strings, owned array */

@@ -119,6 +119,11 @@ static void test_options_behind_a_subcommand(void **state)
 		INVOKE(&wall, &err, "-n", "a", "paint", "-nb", "north", "--color=red", "-v8"), RAN);
 	assert_int_equal(seen.verbose, 8);
 	assert_string_equal(seen.namespace_, "b");
+	assert_int_equal(INVOKE(&wall, &err, "-v", "6", "paint", "-v", "north", "--color=red"),
+			 RAN);
+	assert_int_equal(seen.verbose, 1);
+	assert_int_equal(INVOKE(&wall, &err, "paint", "north", "--color=red", "-v", "6"), RAN);
+	assert_int_equal(seen.verbose, 6);
 	assert_int_equal(INVOKE(&wall, &err, "paint", "north", "-v=100"), -1);
 	assert_string_equal(err.message, "--verbose: \"100\" is not a level from 0 to 99");
 	assert_int_equal(INVOKE(&wall, &err, "paint", "north", "-v=x"), -1);
