@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	session = asb_session_new(pair[1]);
 	for (int i = 0; i < JOBS; i++)
 		jobs[i] = asb_job_start(session, &spec, &err);
-	for (size_t at = 1; at < size && rc == 0; at += piece) {
+	for (size_t at = 1; at < size && rc == 0 && !asb_session_over(session); at += piece) {
 		size_t n = size - at < piece ? size - at : piece;
 
 		require(send(pair[0], data + at, n, MSG_NOSIGNAL) == (ssize_t)n);
