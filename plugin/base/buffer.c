@@ -31,6 +31,13 @@ void asb_wipe(void *bytes, size_t n)
 	__asm__ volatile("" : : "r"(bytes) : "memory"); /* somebody might look */
 }
 
+void asb_free_secret(char *text)
+{
+	if (text != NULL)
+		asb_wipe(text, strlen(text));
+	free(text);
+}
+
 void asb_buffer_release_secret(struct asb_buffer *buf)
 {
 	if (buf->capacity > 0)
@@ -263,4 +270,14 @@ char *asb_strf(const char *format, ...)
 void asb_free_text(char **p)
 {
 	free(*p);
+}
+
+bool asb_same_text(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+const char *asb_given_text(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : NULL;
 }

@@ -10,6 +10,7 @@
 #define ASB_BUFFER_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct asb_buffer {
@@ -57,6 +58,8 @@ char *asb_buffer_steal(struct asb_buffer *buf);
 
 /* Overwrites a secret that is not needed any more; no compiler leaves this out. */
 void asb_wipe(void *bytes, size_t n);
+/* free() for one that is a text; NULL is legal. */
+void asb_free_secret(char *text);
 
 /* malloc, calloc and strdup that end the program instead of returning NULL. asb_strdup(NULL) is
  * NULL. */
@@ -70,5 +73,11 @@ char *asb_strf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* free(*p) for __attribute__((cleanup(asb_free_text))) on char * variables. */
 void asb_free_text(char **p);
 #define ASB_TEXT __attribute__((cleanup(asb_free_text))) char *
+
+/* Whether both are there and equal; NULL is like nothing. */
+bool asb_same_text(const char *a, const char *b);
+/* NULL for an empty text: an option or variable that says nothing takes back what was said before.
+ */
+const char *asb_given_text(const char *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "plugin/base/age.h"
+#include "plugin/base/buffer.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/yaml.h"
 #include "plugin/commands/cluster.h"
@@ -74,15 +75,6 @@ static void start_table(struct list *list)
 	asb_table_init(&list->table, chosen);
 }
 
-static int64_t server_now_ms(const struct list *list)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-	       asb_http_clock_offset_ms(list->cluster.http);
-}
-
 static const char *age_of(const cJSON *root, int64_t now, char out[ASB_AGE_SIZE])
 {
 	int64_t made = asb_time_parse(asb_json_string(root, "metadata/creationTimestamp"));
@@ -97,11 +89,6 @@ static const char *end_of(const cJSON *root, int64_t now, char out[ASB_AGE_SIZE]
 	if (end < 0)
 		return "never";
 	return end <= now ? "now" : asb_age_format(end - now, out);
-}
-
-static bool same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
 /* All in one question, for the rows of a list. */
@@ -129,8 +116,8 @@ static const cJSON *claimed(struct list *list, const cJSON *claim)
 		read_sandboxes(list);
 	cJSON_ArrayForEach(item, asb_json_member(list->sandboxes, "items"))
 	{
-		if (same(asb_json_string(item, "metadata/name"), name) &&
-		    same(asb_json_string(item, "metadata/namespace"), namespace_))
+		if (asb_same_text(asb_json_string(item, "metadata/name"), name) &&
+		    asb_same_text(asb_json_string(item, "metadata/namespace"), namespace_))
 			return item;
 	}
 	return NULL;
@@ -138,7 +125,7 @@ static const cJSON *claimed(struct list *list, const cJSON *claim)
 
 static void add_row(struct list *list, const cJSON *root)
 {
-	int64_t now = server_now_ms(list);
+	int64_t now = asb_http_now_ms(list->cluster.http);
 	const cJSON *sandbox = asb_root_kind(root) == ASB_ROOT_CLAIM ? claimed(list, root) : root;
 	const cJSON *pod = asb_root_pod_spec(root, sandbox);
 	const cJSON *ready = asb_json_find(root, "status/conditions", "type", "Ready");

@@ -139,14 +139,11 @@ static void show_record(struct logs *logs, const struct asb_audit_record *record
 
 static bool is_recent(const struct logs *logs, const struct asb_audit_job *job, int64_t since_ms)
 {
-	struct timespec now;
 	int64_t last = job->end_ms > job->start_ms ? job->end_ms : job->start_ms;
 
 	if (since_ms < 0 || (job->status == NULL && logs->live))
 		return true;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return last >= (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-			       asb_http_clock_offset_ms(logs->cluster.http) - since_ms;
+	return last >= asb_http_now_ms(logs->cluster.http) - since_ms;
 }
 
 /* Which jobs --since and --tail leave: an array of as many as there are, heap. */

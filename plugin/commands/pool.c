@@ -22,14 +22,6 @@ static int take_name(const char *command, size_t more, const struct asb_operands
 
 /* --- pool list, pool status --- */
 
-static int64_t server_now_ms(const struct asb_http *http)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + asb_http_clock_offset_ms(http);
-}
-
 static double ready_of(const cJSON *pool)
 {
 	return asb_json_number(pool, "status/readyReplicas", 0);
@@ -66,7 +58,7 @@ static void add_row(struct asb_table *table, const cJSON *pool, int64_t now)
 
 static void print_list(const struct asb_cluster *cluster, const cJSON *list)
 {
-	int64_t now = server_now_ms(cluster->http);
+	int64_t now = asb_http_now_ms(cluster->http);
 	struct asb_table table;
 	const cJSON *pool;
 
@@ -113,7 +105,7 @@ static void print_status(const struct asb_cluster *cluster, const cJSON *pool,
 	struct asb_table table;
 
 	start_table(&table);
-	add_row(&table, pool, server_now_ms(cluster->http));
+	add_row(&table, pool, asb_http_now_ms(cluster->http));
 	asb_table_print(&table, stdout);
 	asb_table_release(&table);
 	if (autoscaler != NULL) {

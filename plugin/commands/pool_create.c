@@ -2,6 +2,7 @@
 /* pool_create.c - `pool create`: from options, or from manifests. */
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/base/file.h"
 #include "plugin/commands/cluster.h"
 #include "plugin/commands/pool.h"
@@ -62,11 +63,6 @@ static const struct values defaults = {
 
 /* --- the wish --- */
 
-static const char *given(const char *text)
-{
-	return text == NULL || text[0] == '\0' ? NULL : text;
-}
-
 static struct asb_pool_options pool_options(const struct values *values, const char *name)
 {
 	return (struct asb_pool_options){
@@ -77,8 +73,8 @@ static struct asb_pool_options pool_options(const struct values *values, const c
 			{
 				.image = values->image,
 				.image_pull_policy = values->image_pull_policy,
-				.runtime_class = given(values->runtime_class),
-				.arch = given(values->arch),
+				.runtime_class = asb_given_text(values->runtime_class),
+				.arch = asb_given_text(values->arch),
 				.service_account = values->service_account,
 				.cpu = values->cpu,
 				.memory = values->memory,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/commands/run_rows.h"
 #include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/spec.h"
@@ -179,12 +180,6 @@ int asb_check_object_name(const char *option, const char *value, struct asb_erro
 			     "at both ends");
 }
 
-/* `--runtime-class ""` takes back what the configuration says. */
-static const char *given(const char *text)
-{
-	return text == NULL || text[0] == '\0' ? NULL : text;
-}
-
 int asb_check_arch(const char *arch, struct asb_error *err)
 {
 	if (arch == NULL || strcmp(arch, "amd64") == 0 || strcmp(arch, "arm64") == 0)
@@ -239,8 +234,8 @@ static struct asb_sandbox_options sandbox_options(const struct asb_run_values *v
 		.name = values->name,
 		.image = values->image,
 		.image_pull_policy = values->image_pull_policy,
-		.runtime_class = given(values->runtime_class),
-		.arch = given(values->arch),
+		.runtime_class = asb_given_text(values->runtime_class),
+		.arch = asb_given_text(values->arch),
 		.service_account = values->service_account,
 		.cpu = values->cpu,
 		.memory = values->memory,
@@ -249,7 +244,7 @@ static struct asb_sandbox_options sandbox_options(const struct asb_run_values *v
 		.lease_ms = values->lease_ms,
 		.run_timeout_ms = values->timeout_ms,
 		.mode = strcmp(values->sandbox, "k8s") == 0 ? ASB_MODE_POD : ASB_MODE_SANDBOX,
-		.pool = given(values->pool),
+		.pool = asb_given_text(values->pool),
 		.cold = values->cold != NULL && strcmp(values->cold, "never") == 0 ? ASB_COLD_NEVER
 										   : ASB_COLD_ALLOW,
 		.keep = values->keep,
@@ -263,10 +258,11 @@ int asb_run_values_check(const struct asb_run_values *values, const char *namesp
 
 	if (check_env(&values->env, err) != 0 || check_workdir(values->workdir, err) != 0 ||
 	    check_sandbox(values->sandbox, err) != 0 || check_cold(values->cold, err) != 0 ||
-	    asb_check_object_name("--pool", given(values->pool), err) != 0 ||
-	    asb_check_object_name("--runtime-class", given(values->runtime_class), err) != 0 ||
+	    asb_check_object_name("--pool", asb_given_text(values->pool), err) != 0 ||
+	    asb_check_object_name("--runtime-class", asb_given_text(values->runtime_class), err) !=
+		    0 ||
 	    asb_check_object_name("--service-account", values->service_account, err) != 0 ||
-	    asb_check_arch(given(values->arch), err) != 0 ||
+	    asb_check_arch(asb_given_text(values->arch), err) != 0 ||
 	    check_output(values->output, err) != 0 || check_times(values, err) != 0)
 		return -1;
 	return asb_spec_check(&sandbox, err);

@@ -6,32 +6,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/base/buffer.h"
+#include "plugin/base/clock.h"
 #include "plugin/kube/credential_parts.h"
 #include "plugin/kube/keypair.h"
 
 #define LEEWAY_MS 10000 /* what is about to expire would do so on the way */
 
-static void free_secret(char *text)
-{
-	if (text != NULL)
-		asb_wipe(text, strlen(text));
-	free(text);
-}
-
 void asb_credential_parts_release(struct asb_credential_parts *parts)
 {
-	free_secret(parts->token);
+	asb_free_secret(parts->token);
 	free(parts->certificate);
-	free_secret(parts->key);
+	asb_free_secret(parts->key);
 	*parts = (struct asb_credential_parts){.expires_ms = -1};
-}
-
-int64_t asb_credential_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */
@@ -62,13 +49,13 @@ static int take_provider(const struct asb_stanza *user, struct asb_kubeconfig *o
 	/* A certificate doesn't keep a token from being sent as well. */
 	bool wanted = out->token == NULL && out->username == NULL;
 
-	if (asb_credential_oidc(user, wanted ? asb_credential_clock_ms() : -1, &token, err) != 0)
+	if (asb_credential_oidc(user, wanted ? asb_wall_ms() : -1, &token, err) != 0)
 		return -1;
 	if (wanted) {
 		out->token = token;
 		out->kind = "oidc token";
 	} else {
-		free_secret(token);
+		asb_free_secret(token);
 	}
 	return 0;
 }
@@ -104,7 +91,7 @@ static bool valid(const struct asb_credential *credential)
 	int64_t expires_ms = credential->now.expires_ms;
 
 	return credential->generation > 0 &&
-	       (expires_ms < 0 || asb_credential_clock_ms() + LEEWAY_MS < expires_ms);
+	       (expires_ms < 0 || asb_wall_ms() + LEEWAY_MS < expires_ms);
 }
 
 static void accept_parts(struct asb_credential *credential, struct asb_credential_parts *parts)

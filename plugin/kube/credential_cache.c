@@ -17,6 +17,8 @@
 
 #include "plugin/kube/credential_parts.h"
 
+#include "plugin/base/clock.h"
+
 extern char **environ;
 
 #define PREFIX "credential-"
@@ -135,7 +137,7 @@ bool asb_credential_cache_read(const char *path, struct asb_credential_parts *pa
 		asb_credential_answer(text.data, text.length, "cache/v1", parts, &ignored) == 0;
 	close(fd);
 	asb_buffer_release_secret(&text);
-	if (found && parts->expires_ms > asb_credential_clock_ms() + SHORTEST_MS)
+	if (found && parts->expires_ms > asb_wall_ms() + SHORTEST_MS)
 		return true;
 	if (found)
 		asb_credential_parts_release(parts);
@@ -224,7 +226,7 @@ void asb_credential_cache_write(const char *path, const struct asb_credential_pa
 	bool written;
 	int fd;
 
-	if (parts->expires_ms < asb_credential_clock_ms() + SHORTEST_MS || !make_folder(path))
+	if (parts->expires_ms < asb_wall_ms() + SHORTEST_MS || !make_folder(path))
 		return;
 	fd = mkstemp(temporary); /* of mode 0600 */
 	if (fd < 0)

@@ -66,6 +66,4 @@ bool asb_credential_cache_read(const char *path, struct asb_credential_parts *pa
 /* Failing to keep it is no error: it is only slower. */
 void asb_credential_cache_write(const char *path, const struct asb_credential_parts *parts);
 
-int64_t asb_credential_clock_ms(void); /* since 1970 */
-
 #endif

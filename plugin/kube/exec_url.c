@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/kube/exec_internal.h"
 #include "plugin/kube/proxy.h"
 
@@ -167,20 +168,13 @@ int asb_exec_request_init(struct asb_exec_request *request, const struct asb_kub
 	return asb_proxy_choose(kubeconfig, &request->proxy, err);
 }
 
-static void free_secret(char *text)
-{
-	if (text != NULL)
-		asb_wipe(text, strlen(text));
-	free(text);
-}
-
 void asb_exec_request_release(struct asb_exec_request *request)
 {
 	free(request->host);
 	free(request->host_header);
 	free(request->server_name);
 	free(request->path);
-	free_secret(request->authorization);
-	free_secret(request->proxy);
+	asb_free_secret(request->authorization);
+	asb_free_secret(request->proxy);
 	*request = (struct asb_exec_request){0};
 }

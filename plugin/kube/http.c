@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "plugin/base/clock.h"
 #include "plugin/kube/http_parts.h"
 #include "plugin/kube/keypair.h"
 
@@ -153,7 +154,6 @@ void asb_http_free(struct asb_http *http)
 static void take_date(struct asb_transfer *transfer)
 {
 	struct curl_header *date;
-	struct timespec now;
 	time_t seconds;
 
 	if (transfer->request->on_data != NULL ||
@@ -162,10 +162,8 @@ static void take_date(struct asb_transfer *transfer)
 	seconds = curl_getdate(date->value, NULL);
 	if (seconds <= 0)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
 	/* Between 0 and 1 s have passed since that second began. */
-	transfer->http->clock_offset_ms =
-		(int64_t)(seconds - now.tv_sec) * 1000 + 500 - now.tv_nsec / 1000000;
+	transfer->http->clock_offset_ms = (int64_t)seconds * 1000 + 500 - asb_wall_ms();
 }
 
 static void take_headers(struct asb_transfer *transfer)
@@ -377,8 +375,5 @@ int64_t asb_http_clock_offset_ms(const struct asb_http *http)
 
 int64_t asb_http_now_ms(const struct asb_http *http)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + http->clock_offset_ms;
+	return asb_wall_ms() + http->clock_offset_ms;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/kube/credential.h"
 #include "plugin/kube/kubeconfig_parts.h"
 
@@ -92,16 +93,10 @@ static const char *current_context(const struct asb_kubeconfig_files *files)
 	return NULL;
 }
 
-/* An empty flag counts as none, as for kubectl. */
-static const char *given(const char *flag)
-{
-	return flag != NULL && flag[0] != '\0' ? flag : NULL;
-}
-
 static int choose_context(struct choice *choice, const struct asb_kubeconfig_flags *flags,
 			  struct asb_error *err)
 {
-	bool asked = given(flags->context) != NULL;
+	bool asked = asb_given_text(flags->context) != NULL;
 
 	choice->context = asked ? flags->context : current_context(choice->files);
 	if (choice->context == NULL)
@@ -140,9 +135,9 @@ static int choose(struct choice *choice, const struct asb_kubeconfig_flags *flag
 	    asb_stanza_text(&choice->context_entry, "user", &choice->user, err) != 0 ||
 	    asb_stanza_text(&choice->context_entry, "namespace", &choice->namespace_, err) != 0)
 		return -1;
-	if (given(flags->cluster) != NULL)
+	if (asb_given_text(flags->cluster) != NULL)
 		choice->cluster = flags->cluster;
-	if (given(flags->user) != NULL)
+	if (asb_given_text(flags->user) != NULL)
 		choice->user = flags->user;
 	return 0;
 }
@@ -164,7 +159,7 @@ static int no_server(const struct choice *choice, struct asb_error *err)
 
 static int take_timeout(const char *text, struct asb_kubeconfig *out, struct asb_error *err)
 {
-	out->request_timeout_ms = given(text) == NULL ? 0 : asb_duration_parse(text);
+	out->request_timeout_ms = asb_given_text(text) == NULL ? 0 : asb_duration_parse(text);
 	if (out->request_timeout_ms >= 0)
 		return 0;
 	asb_fail_usage(err, "invalid --request-timeout \"%s\"", text);
@@ -207,11 +202,12 @@ static int resolve_chosen(const struct choice *choice, const struct asb_kubeconf
 	cJSON *cluster_tree, *user_tree;
 	int rc;
 
-	if (choose_entry(choice, "cluster", choice->cluster, given(flags->cluster) != NULL,
+	if (choose_entry(choice, "cluster", choice->cluster, asb_given_text(flags->cluster) != NULL,
 			 &cluster, err) != 0 ||
-	    choose_entry(choice, "user", choice->user, given(flags->user) != NULL, &user, err) != 0)
+	    choose_entry(choice, "user", choice->user, asb_given_text(flags->user) != NULL, &user,
+			 err) != 0)
 		return -1;
-	if (cluster.body == NULL && given(flags->server) == NULL && master == NULL &&
+	if (cluster.body == NULL && asb_given_text(flags->server) == NULL && master == NULL &&
 	    !asb_stanza_find(choice->files, "cluster", cluster.name, &cluster))
 		return no_server(choice, err);
 	cluster.body = cluster_tree = asb_override_cluster(cluster.body, flags);
@@ -228,9 +224,9 @@ static int nothing_configured(const struct asb_kubeconfig_flags *flags,
 			      const struct asb_kubeconfig_env *env, struct asb_error *err)
 {
 	asb_fail(err, "no configuration has been provided: no cluster is known");
-	if (given(flags->kubeconfig) != NULL)
+	if (asb_given_text(flags->kubeconfig) != NULL)
 		return asb_hint(err, "%s is empty", flags->kubeconfig);
-	if (given(env->kubeconfig) != NULL)
+	if (asb_given_text(env->kubeconfig) != NULL)
 		return asb_hint(err, "none of the files in $KUBECONFIG (%s) has anything in it",
 				env->kubeconfig);
 	return asb_hint(err, "name a file with --kubeconfig or $KUBECONFIG, or create "
@@ -241,8 +237,8 @@ static int nothing_configured(const struct asb_kubeconfig_flags *flags,
 static bool undecided(const struct choice *choice, const struct asb_kubeconfig_flags *flags,
 		      const struct asb_kubeconfig_env *env)
 {
-	return choice->cluster == NULL && given(flags->server) == NULL &&
-	       given(env->master) == NULL;
+	return choice->cluster == NULL && asb_given_text(flags->server) == NULL &&
+	       asb_given_text(env->master) == NULL;
 }
 
 static bool knows_nothing(const struct choice *choice)
@@ -270,7 +266,7 @@ static int decide(struct choice *choice, const struct asb_kubeconfig_flags *flag
 			       : take_timeout(flags->request_timeout, out, err);
 	if (undecided(choice, flags, env) && knows_nothing(choice))
 		return nothing_configured(flags, env, err);
-	return resolve_chosen(choice, flags, given(env->master), out, err);
+	return resolve_chosen(choice, flags, asb_given_text(env->master), out, err);
 }
 
 int asb_kubeconfig_resolve(const struct asb_kubeconfig_files *files,
@@ -321,13 +317,6 @@ int asb_kubeconfig_load(const struct asb_kubeconfig_flags *flags, struct asb_kub
 	return asb_kubeconfig_load_env(flags, &env, out, err);
 }
 
-static void free_secret(char *text)
-{
-	if (text != NULL)
-		asb_wipe(text, strlen(text));
-	free(text);
-}
-
 void asb_kubeconfig_release(struct asb_kubeconfig *kubeconfig)
 {
 	free(kubeconfig->context);
@@ -336,14 +325,14 @@ void asb_kubeconfig_release(struct asb_kubeconfig *kubeconfig)
 	free(kubeconfig->namespace_);
 	free(kubeconfig->server);
 	free(kubeconfig->tls_server_name);
-	free_secret(kubeconfig->proxy_url); /* it may hold a password */
+	asb_free_secret(kubeconfig->proxy_url); /* it may hold a password */
 	free(kubeconfig->ca_pem);
 	free(kubeconfig->client_certificate_pem);
-	free_secret(kubeconfig->client_key_pem);
-	free_secret(kubeconfig->token);
+	asb_free_secret(kubeconfig->client_key_pem);
+	asb_free_secret(kubeconfig->token);
 	free(kubeconfig->token_file);
 	free(kubeconfig->username);
-	free_secret(kubeconfig->password);
+	asb_free_secret(kubeconfig->password);
 	asb_credential_free(kubeconfig->credential);
 	for (size_t i = 0; i < kubeconfig->header_count; i++)
 		free(kubeconfig->headers[i]);

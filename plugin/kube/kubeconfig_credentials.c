@@ -6,6 +6,7 @@
  * plugin at most one counts (client-go clientcmd.validateAuthInfo). A credential plugin is read
  * here and run when the first request is made.
  */
+#include "plugin/base/buffer.h"
 #include "plugin/kube/credential.h"
 #include "plugin/kube/kubeconfig_parts.h"
 
@@ -175,13 +176,6 @@ const char *asb_kubeconfig_key(const struct asb_kubeconfig *kubeconfig)
 					      : asb_credential_now(kubeconfig->credential)->key;
 }
 
-static void free_secret(char *text)
-{
-	if (text != NULL)
-		asb_wipe(text, strlen(text));
-	free(text);
-}
-
 void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_buffer *out)
 {
 	struct asb_error ignored = ASB_ERROR_INIT;
@@ -196,5 +190,5 @@ void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_bu
 	else if (kubeconfig->credential != NULL &&
 		 asb_credential_now(kubeconfig->credential)->token != NULL)
 		asb_buffer_addstr(out, asb_credential_now(kubeconfig->credential)->token);
-	free_secret(fresh);
+	asb_free_secret(fresh);
 }

@@ -148,14 +148,6 @@ static int ask_first(struct asb_exam *exam, struct asb_http *http, struct asb_er
 
 /* --- what the first round's answers mean for the second --- */
 
-static int64_t server_now_ms(const struct asb_http *http)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + asb_http_clock_offset_ms(http);
-}
-
 void asb_exam_find_controller(struct asb_exam *exam)
 {
 	const cJSON *anywhere = asb_json_at(exam->answers[ASB_Q_DEPLOYMENTS].json, "items/0");
@@ -366,7 +358,7 @@ int asb_exam_ask(struct asb_exam *exam, struct asb_http *http, struct asb_error 
 
 	if (ask_first(exam, http, err) != 0)
 		return -1;
-	exam->now_ms = server_now_ms(http);
+	exam->now_ms = asb_http_now_ms(http);
 	if (exam->answers[ASB_Q_VERSION].http == 0 || exam->answers[ASB_Q_CORE_GROUP].http == 401)
 		return 0;
 	served = asb_api_served(exam->answers[ASB_Q_CORE_GROUP].json);

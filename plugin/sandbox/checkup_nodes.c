@@ -20,18 +20,14 @@ static const char *text_at(const cJSON *object, const char *path, const char *ot
 	return text != NULL ? text : otherwise;
 }
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 /* --- one node --- */
 
 static bool is_ready(const cJSON *node)
 {
-	return is(asb_json_string(asb_json_find(node, "status/conditions", "type", "Ready"),
-				  "status"),
-		  "True");
+	return asb_same_text(
+		asb_json_string(asb_json_find(node, "status/conditions", "type", "Ready"),
+				"status"),
+		"True");
 }
 
 static const char *arch_of(const cJSON *node)
@@ -58,7 +54,7 @@ static const char *hard_taint(const cJSON *node, const cJSON *class)
 	{
 		const char *key = text_at(taint, "key", "");
 
-		if (is(asb_json_string(taint, "effect"), "PreferNoSchedule") ||
+		if (asb_same_text(asb_json_string(taint, "effect"), "PreferNoSchedule") ||
 		    strncmp(key, "node.kubernetes.io/", strlen("node.kubernetes.io/")) == 0 ||
 		    asb_json_find(class, "scheduling/tolerations", "key", key) != NULL)
 			continue;
@@ -168,7 +164,7 @@ static bool selects(const cJSON *class, const cJSON *node)
 	{
 		const char *value = cJSON_GetStringValue(asb_json_member(labels, label->string));
 
-		if (value == NULL || !is(cJSON_GetStringValue(label), value))
+		if (value == NULL || !asb_same_text(cJSON_GetStringValue(label), value))
 			return false;
 	}
 	return true;
@@ -272,7 +268,8 @@ static bool ran_since(const struct asb_exam *exam, const char *class, int64_t si
 		int64_t started = asb_time_parse(
 			asb_json_string(pod, "status/containerStatuses/0/state/running/startedAt"));
 
-		if (is(asb_json_string(pod, "spec/runtimeClassName"), class) && started >= since)
+		if (asb_same_text(asb_json_string(pod, "spec/runtimeClassName"), class) &&
+		    started >= since)
 			return true;
 	}
 	return false;

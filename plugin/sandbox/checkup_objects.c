@@ -17,13 +17,6 @@
 #define MOST_NAMED 20
 #define SHIM_PREFIX "agentsandbox-shim-"
 
-static const char *name_of(const cJSON *object)
-{
-	const char *name = asb_json_string(object, "metadata/name");
-
-	return name != NULL ? name : "?";
-}
-
 /* --- what is left --- */
 
 /* Names of one kind of leftover. */
@@ -44,7 +37,7 @@ static void leave(struct leftovers *leftovers, const cJSON *object)
 {
 	if (leftovers->count < MOST_NAMED)
 		asb_buffer_addf(&leftovers->names, "%s%s", leftovers->count == 0 ? "" : " ",
-				name_of(object));
+				asb_exam_name(object));
 	leftovers->count++;
 }
 
@@ -180,7 +173,7 @@ static bool is_what_it_says(const cJSON *configmap)
 {
 	const cJSON *data = asb_json_member(configmap, "binaryData");
 	const char *text = data == NULL ? NULL : cJSON_GetStringValue(data->child);
-	const char *name = name_of(configmap);
+	const char *name = asb_exam_name(configmap);
 	char hash[ASB_SHA256_TEXT];
 	struct asb_buffer bytes = ASB_BUFFER_INIT;
 	bool decoded;
@@ -237,10 +230,10 @@ static bool judge_others(const struct asb_exam *exam, struct asb_checkup *checku
 		bool own = false;
 
 		for (unsigned long i = 0; i < asb_shim_count; i++)
-			own = own || strcmp(name_of(configmap), asb_shims[i].configmap) == 0;
+			own = own || strcmp(asb_exam_name(configmap), asb_shims[i].configmap) == 0;
 		if (own || is_what_it_says(configmap))
 			continue;
-		judge_tampered(exam, name_of(configmap), checkup);
+		judge_tampered(exam, asb_exam_name(configmap), checkup);
 		well = false;
 	}
 	return well;

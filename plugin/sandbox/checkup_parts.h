@@ -117,6 +117,9 @@ struct asb_exam {
 	bool admitted;		      /* a pod like ours was let in */
 };
 
+/* For a line; "?" when it has none. Borrowed. */
+const char *asb_exam_name(const cJSON *object);
+
 /* --- checkup_ask.c: all of it but what checkup_account.c finds out --- */
 
 int asb_exam_ask(struct asb_exam *exam, struct asb_http *http, struct asb_error *err);

@@ -12,7 +12,7 @@
 
 #define FILLING_MS 60000 /* a pool that is younger than that may well be filling */
 
-static const char *name_of(const cJSON *object)
+const char *asb_exam_name(const cJSON *object)
 {
 	const char *name = asb_json_string(object, "metadata/name");
 
@@ -32,7 +32,7 @@ static const cJSON *sandbox_of(const struct asb_exam *exam, const cJSON *pool, b
 		const char *ready = asb_json_string(
 			asb_json_find(sandbox, "status/conditions", "type", "Ready"), "status");
 
-		if (owner == NULL || strcmp(owner, name_of(pool)) != 0)
+		if (owner == NULL || strcmp(owner, asb_exam_name(pool)) != 0)
 			continue;
 		if (!unready || ready == NULL || strcmp(ready, "True") != 0)
 			return sandbox;
@@ -46,7 +46,7 @@ static const cJSON *pod_of(const struct asb_exam *exam, const cJSON *sandbox)
 
 	cJSON_ArrayForEach(pod, asb_json_member(exam->answers[ASB_Q_PODS].json, "items"))
 	{
-		if (strcmp(name_of(pod), name_of(sandbox)) == 0)
+		if (strcmp(asb_exam_name(pod), asb_exam_name(sandbox)) == 0)
 			return pod;
 	}
 	return NULL;
@@ -66,8 +66,8 @@ static char *make_again_step(const struct asb_exam *exam, const cJSON *pool)
 		return asb_strf("kubectl -n %s apply -f TEMPLATE.yaml", namespace_);
 	if (findings.sandbox == NULL)
 		return asb_strf("%s -n %s pool delete %s && %s -n %s pool create %s --size %.0f",
-				program, namespace_, name_of(pool), program, namespace_,
-				name_of(pool), asb_json_number(pool, "spec/replicas", 1));
+				program, namespace_, asb_exam_name(pool), program, namespace_,
+				asb_exam_name(pool), asb_json_number(pool, "spec/replicas", 1));
 	asb_step_init(&object, &findings, NULL, pool);
 	asb_step_remake(&out, &object, "");
 	return asb_buffer_steal(&out);
@@ -80,13 +80,13 @@ static void judge_template(const struct asb_exam *exam, const cJSON *pool,
 
 	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM, make_again_step(exam, pool),
 			"pool \"%s\" has no template: there is no SandboxTemplate \"%s\"",
-			name_of(pool), template != NULL ? template : "");
+			asb_exam_name(pool), template != NULL ? template : "");
 }
 
 static char *look_step(const struct asb_exam *exam, const cJSON *sandbox)
 {
 	return asb_strf("%s -n %s status %s", exam->options->program, exam->namespace_,
-			name_of(sandbox));
+			asb_exam_name(sandbox));
 }
 
 static void judge_trouble(const struct asb_exam *exam, const cJSON *pool,
@@ -97,7 +97,7 @@ static void judge_trouble(const struct asb_exam *exam, const cJSON *pool,
 						 : look_step(exam, findings->sandbox);
 
 	asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_PROBLEM, step,
-			"pool \"%s\" does not fill: %s", name_of(pool), diagnosis->cause);
+			"pool \"%s\" does not fill: %s", asb_exam_name(pool), diagnosis->cause);
 }
 
 /* --- one pool --- */
@@ -126,15 +126,15 @@ static void judge_unfilled(const struct asb_exam *exam, const cJSON *pool, doubl
 		judge_trouble(exam, pool, &findings, &diagnosis, checkup);
 	else if (made >= 0 && exam->now_ms - made < FILLING_MS)
 		asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_OK, NULL,
-				"pool \"%s\" is filling: %.0f of %.0f ready", name_of(pool), ready,
-				wanted);
+				"pool \"%s\" is filling: %.0f of %.0f ready", asb_exam_name(pool),
+				ready, wanted);
 	else
-		asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_WARNING,
-				sandbox != NULL
-					? look_step(exam, sandbox)
+		asb_checkup_add(
+			checkup, ASB_CHECK_POOLS, ASB_CHECK_WARNING,
+			sandbox != NULL ? look_step(exam, sandbox)
 					: asb_strf("%s -n %s pool list", exam->options->program,
 						   exam->namespace_),
-				"pool \"%s\" has %.0f of %.0f ready", name_of(pool), ready, wanted);
+			"pool \"%s\" has %.0f of %.0f ready", asb_exam_name(pool), ready, wanted);
 }
 
 static void judge_pool(const struct asb_exam *exam, const cJSON *pool, size_t index,
@@ -149,7 +149,7 @@ static void judge_pool(const struct asb_exam *exam, const cJSON *pool, size_t in
 		judge_unfilled(exam, pool, ready, wanted, checkup);
 	else
 		asb_checkup_add(checkup, ASB_CHECK_POOLS, ASB_CHECK_OK, NULL,
-				"pool \"%s\" is full: %.0f ready", name_of(pool), ready);
+				"pool \"%s\" is full: %.0f ready", asb_exam_name(pool), ready);
 }
 
 /* The pool that the settings name. */
@@ -161,7 +161,7 @@ static void judge_wanted(const struct asb_exam *exam, const cJSON *items,
 
 	cJSON_ArrayForEach(pool, items)
 	{
-		if (wanted == NULL || strcmp(name_of(pool), wanted) == 0)
+		if (wanted == NULL || strcmp(asb_exam_name(pool), wanted) == 0)
 			return;
 	}
 	if (wanted != NULL)

@@ -61,14 +61,6 @@ static const struct asb_resource *resource_of(const struct cleanup *cleanup, enu
 	}
 }
 
-static int64_t server_now_ms(const struct asb_http *http)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + asb_http_clock_offset_ms(http);
-}
-
 /* --- looking --- */
 
 static void note_missing(struct cleanup *cleanup, const struct asb_resource *resource)
@@ -154,7 +146,7 @@ static char *noun_of(const struct cleanup *cleanup, enum kind kind)
 
 static bool is_due(const struct cleanup *cleanup, int64_t since_ms)
 {
-	int64_t for_ms = server_now_ms(cleanup->http) - since_ms;
+	int64_t for_ms = asb_http_now_ms(cleanup->http) - since_ms;
 
 	return since_ms >= 0 && for_ms >= 0 && for_ms >= cleanup->options->older_ms;
 }
@@ -163,7 +155,7 @@ static bool is_due(const struct cleanup *cleanup, int64_t since_ms)
 static bool weigh(struct cleanup *cleanup, enum kind kind, const cJSON *object, int64_t since_ms,
 		  const char *reason)
 {
-	int64_t for_ms = server_now_ms(cleanup->http) - since_ms;
+	int64_t for_ms = asb_http_now_ms(cleanup->http) - since_ms;
 	const struct asb_cleanup_hooks *hooks = cleanup->hooks;
 	const char *name = asb_json_string(object, "metadata/name");
 	struct asb_error failure = ASB_ERROR_INIT;

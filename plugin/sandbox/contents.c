@@ -4,13 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/buffer.h"
+
 #define AT_ONCE 32u /* requests side by side */
 #define TIMEOUT_MS 30000
-
-static bool same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
 
 /* Paths, of which those at `tags` (parallel) say what they are about. All owned. */
 struct questions {
@@ -119,7 +116,7 @@ static bool can_be_listed(const cJSON *kind)
 		return false;
 	cJSON_ArrayForEach(verb, asb_json_member(kind, "verbs"))
 	{
-		if (same(cJSON_GetStringValue(verb), "list"))
+		if (asb_same_text(cJSON_GetStringValue(verb), "list"))
 			return true;
 	}
 	return false;
@@ -161,8 +158,8 @@ struct holdings {
 
 static bool is_everywhere(const char *kind, const char *name)
 {
-	return (same(kind, "serviceaccounts") && same(name, "default")) ||
-	       (same(kind, "configmaps") && same(name, "kube-root-ca.crt"));
+	return (asb_same_text(kind, "serviceaccounts") && asb_same_text(name, "default")) ||
+	       (asb_same_text(kind, "configmaps") && asb_same_text(name, "kube-root-ca.crt"));
 }
 
 static void take_items(void *context, const char *tag, const cJSON *answer)

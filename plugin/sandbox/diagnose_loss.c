@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "plugin/base/age.h"
+#include "plugin/base/buffer.h"
 #include "plugin/sandbox/resources.h"
 
 #define TERMINAL ASB_VERDICT_TERMINAL, 0
@@ -42,11 +43,6 @@ static const struct asb_rule pod_deleted_rule = {
 	NULL, NULL, "pod-deleted", TERMINAL, "the pod of {text} \"{name}\" was deleted by somebody",
 	NULL};
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 static bool diagnose_disruption(const cJSON *pod, const struct asb_subject *subject,
 				struct asb_diagnosis *out)
 {
@@ -54,7 +50,7 @@ static bool diagnose_disruption(const cJSON *pod, const struct asb_subject *subj
 	const char *reason = asb_json_string(target, "reason");
 	const char *message = asb_json_string(target, "message");
 
-	if (!is(asb_json_string(target, "status"), "True"))
+	if (!asb_same_text(asb_json_string(target, "status"), "True"))
 		return false;
 	if (reason == NULL)
 		reason = "";
@@ -70,7 +66,7 @@ static bool has_expired(const struct asb_loss *loss)
 
 	if (end >= 0 && loss->now_ms > 0)
 		return end <= loss->now_ms;
-	return is(asb_json_string(ready, "reason"), "SandboxExpired");
+	return asb_same_text(asb_json_string(ready, "reason"), "SandboxExpired");
 }
 
 static const struct asb_rule *find_rule(const struct asb_loss *loss, bool pod_going)

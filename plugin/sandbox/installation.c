@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/base/yaml.h"
 #include "plugin/kube/access.h"
 #include "plugin/sandbox/installation_parts.h"
@@ -27,15 +28,10 @@ static const struct asb_installation_kind kinds[] = {
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-static bool same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
 const struct asb_installation_kind *asb_installation_kind(const cJSON *object)
 {
 	for (size_t i = 0; i < KINDS; i++) {
-		if (same(asb_json_string(object, "kind"), kinds[i].kind))
+		if (asb_same_text(asb_json_string(object, "kind"), kinds[i].kind))
 			return &kinds[i];
 	}
 	abort(); /* a manifest of a kind that nobody has entered above: a test finds it */
@@ -64,7 +60,7 @@ char *asb_installation_name(const cJSON *object)
 
 static void rename_namespace(cJSON *object, const char *path, const char *namespace_)
 {
-	if (same(asb_json_string(object, path), ASB_INSTALLATION_NAMESPACE))
+	if (asb_same_text(asb_json_string(object, path), ASB_INSTALLATION_NAMESPACE))
 		asb_json_set_string(object, path, namespace_);
 }
 
@@ -87,11 +83,11 @@ static void move_object(cJSON *object, const char *namespace_)
 	{
 		rename_namespace(subject, "namespace", namespace_);
 	}
-	if (same(asb_json_string(object, "kind"), "Namespace"))
+	if (asb_same_text(asb_json_string(object, "kind"), "Namespace"))
 		rename_namespace(object, "metadata/name", namespace_);
 	else if (!namespaced)
 		rename_cluster_wide(object, "metadata/name", namespace_);
-	if (same(asb_json_string(object, "roleRef/kind"), "ClusterRole"))
+	if (asb_same_text(asb_json_string(object, "roleRef/kind"), "ClusterRole"))
 		rename_cluster_wide(object, "roleRef/name", namespace_);
 }
 
@@ -172,8 +168,8 @@ bool asb_installation_is_part(const cJSON *object)
 {
 	const cJSON *labels = asb_json_at(object, "metadata/labels");
 
-	return same(cJSON_GetStringValue(asb_json_member(labels, ASB_PART_OF_LABEL)),
-		    ASB_MANAGED_BY);
+	return asb_same_text(cJSON_GetStringValue(asb_json_member(labels, ASB_PART_OF_LABEL)),
+			     ASB_MANAGED_BY);
 }
 
 /* --- applying --- */
@@ -253,7 +249,7 @@ int asb_installation_apply(struct asb_http *http, const cJSON *object,
 			   enum asb_installation_change *change, struct asb_error *err)
 {
 	bool namespaced = asb_installation_kind(object)->namespaced;
-	bool is_namespace = same(asb_json_string(object, "kind"), "Namespace");
+	bool is_namespace = asb_same_text(asb_json_string(object, "kind"), "Namespace");
 	ASB_TEXT path = asb_installation_path(object);
 	ASB_TEXT query =
 		asb_strf("%s?fieldManager=" ASB_FIELD_MANAGER "&force=%s%s", path,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/sandbox/labels.h"
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/spec.h"
@@ -87,11 +88,6 @@ cJSON *asb_inventory_list(struct asb_http *http, const char *path, struct asb_er
 	return list;
 }
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 /* The Ready condition's reasons that have a word of their own. */
 static const char *word_of(const char *reason)
 {
@@ -104,7 +100,7 @@ static const char *word_of(const char *reason)
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (is(reason, words[i].reason))
+		if (asb_same_text(reason, words[i].reason))
 			return words[i].word;
 	}
 	return "Starting";
@@ -117,7 +113,7 @@ static bool has_no_pod(const cJSON *sandbox)
 
 	if (asb_api_of(sandbox) == &asb_api_v1alpha1)
 		return asb_json_number(sandbox, "status/replicas", 0) == 0;
-	return is(asb_json_string(suspended, "status"), "True");
+	return asb_same_text(asb_json_string(suspended, "status"), "True");
 }
 
 const char *asb_inventory_status(const cJSON *sandbox)
@@ -130,7 +126,7 @@ const char *asb_inventory_status(const cJSON *sandbox)
 		return has_no_pod(sandbox) ? "Suspended" : "Suspending";
 	if (ready == NULL)
 		return "Pending";
-	if (is(asb_json_string(ready, "status"), "True"))
+	if (asb_same_text(asb_json_string(ready, "status"), "True"))
 		return "Running";
 	return word_of(asb_json_string(ready, "reason"));
 }
@@ -151,5 +147,5 @@ bool asb_inventory_is_ours(const cJSON *object)
 	const char *manager =
 		cJSON_GetStringValue(asb_json_member(labels, "app.kubernetes.io/managed-by"));
 
-	return is(manager, ASB_MANAGED_BY);
+	return asb_same_text(manager, ASB_MANAGED_BY);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "plugin/base/age.h"
+#include "plugin/base/clock.h"
 #include "plugin/kube/api.h"
 
 #define LONGEST_REQUEST_MS 10000
@@ -38,11 +39,7 @@ char *asb_lease_rfc3339(int64_t ms)
 
 char *asb_lease_shutdown_time(int64_t length_ms, int64_t offset_ms)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return asb_lease_rfc3339((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + offset_ms +
-				 length_ms + 999);
+	return asb_lease_rfc3339(asb_wall_ms() + offset_ms + length_ms + 999);
 }
 
 void asb_lease_init(struct asb_lease *lease, const char *path, int64_t length_ms, bool renewable,
@@ -106,7 +103,6 @@ void asb_lease_failed(struct asb_lease *lease, int64_t now)
 void asb_lease_observe(struct asb_lease *lease, const cJSON *object, int64_t offset_ms, int64_t now)
 {
 	const char *version = asb_json_string(object, "metadata/resourceVersion");
-	struct timespec clock;
 	int64_t end = asb_time_parse(asb_json_string(object, lease->end_path));
 
 	if (version == NULL || (lease->version != NULL && strcmp(version, lease->version) == 0))
@@ -117,8 +113,7 @@ void asb_lease_observe(struct asb_lease *lease, const cJSON *object, int64_t off
 		lease->end_ms = lease->due_ms = INT64_MAX;
 		return;
 	}
-	clock_gettime(CLOCK_REALTIME, &clock);
-	end -= (int64_t)clock.tv_sec * 1000 + clock.tv_nsec / 1000000 + offset_ms;
+	end -= asb_wall_ms() + offset_ms;
 	lease->end_ms = now + end;
 	lease->due_ms = lease->end_ms - lease->length_ms / 3 * 2;
 }

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "plugin/base/age.h"
+#include "plugin/base/buffer.h"
 #include "plugin/sandbox/roots.h"
-
-static bool same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
 
 /* Ours, nobody else's business, and not on its way out. */
 static bool is_candidate(const cJSON *object)
@@ -38,7 +34,7 @@ static int64_t past_end(const cJSON *object, const char *path, const char **reas
 
 	*reason = "its end has passed";
 	if (!is_candidate(object) || is_owned(object) ||
-	    same(asb_json_string(lifecycle, "shutdownPolicy"), "Retain"))
+	    asb_same_text(asb_json_string(lifecycle, "shutdownPolicy"), "Retain"))
 		return -1;
 	return time_at(lifecycle, "shutdownTime");
 }
@@ -92,7 +88,7 @@ int64_t asb_leftover_pod(const cJSON *pod, const char **reason)
 	*reason = "it has ended";
 	if (!is_candidate(pod) || !asb_root_is_plain_pod(pod) || start < 0)
 		return -1;
-	if (same(phase, "Succeeded") || same(phase, "Failed"))
+	if (asb_same_text(phase, "Succeeded") || asb_same_text(phase, "Failed"))
 		return finished(pod);
 	*reason = "its end has passed";
 	return deadline < 0 ? -1 : start + (int64_t)deadline * 1000;
@@ -107,8 +103,8 @@ static bool is_named(const cJSON *list, const char *namespace_, const char *name
 
 	cJSON_ArrayForEach(item, asb_json_member(list, "items"))
 	{
-		if (same(asb_json_string(item, "spec/sandboxTemplateRef/name"), name) &&
-		    same(asb_json_string(item, "metadata/namespace"), namespace_))
+		if (asb_same_text(asb_json_string(item, "spec/sandboxTemplateRef/name"), name) &&
+		    asb_same_text(asb_json_string(item, "metadata/namespace"), namespace_))
 			return true;
 	}
 	return false;
@@ -130,8 +126,8 @@ int64_t asb_leftover_template(const cJSON *template, const cJSON *pools, const c
 /* Kinds whose objects are all among the owners. */
 static bool is_known_kind(const char *kind)
 {
-	return same(kind, "Sandbox") || same(kind, "Pod") || same(kind, "SandboxTemplate") ||
-	       same(kind, "SandboxClaim");
+	return asb_same_text(kind, "Sandbox") || asb_same_text(kind, "Pod") ||
+	       asb_same_text(kind, "SandboxTemplate") || asb_same_text(kind, "SandboxClaim");
 }
 
 static bool has_living_owner(const cJSON *object, const cJSON *owners)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/base/clock.h"
 #include "plugin/sandbox/resources.h"
 
@@ -11,11 +12,6 @@
 #define POD_INTERVAL_MS 500
 #define EVENT_INTERVAL_MS 1000
 #define MOST_EVENTS 64
-
-static bool same_string(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
 
 static void replace(cJSON **tree, const cJSON *object)
 {
@@ -45,7 +41,7 @@ bool asb_observer_is_owned(const cJSON *object, const char *uid)
 static bool is_owned(const struct asb_observer *observer, const cJSON *pod)
 {
 	if (observer->plain)
-		return same_string(asb_json_string(pod, "metadata/uid"), observer->uid);
+		return asb_same_text(asb_json_string(pod, "metadata/uid"), observer->uid);
 	return asb_observer_is_owned(pod, observer->uid);
 }
 
@@ -73,7 +69,7 @@ static void on_event(void *context, enum asb_watch_event event, const cJSON *obj
 	int i = 0;
 
 	for (const cJSON *known = observer->events->child; known != NULL; known = known->next) {
-		if (same_string(asb_json_string(known, "metadata/uid"), uid)) {
+		if (asb_same_text(asb_json_string(known, "metadata/uid"), uid)) {
 			cJSON_DeleteItemFromArray(observer->events, i);
 			break;
 		}
@@ -135,7 +131,7 @@ static int follow_pod(struct asb_observer *observer, struct asb_error *err)
 {
 	const char *name = asb_observer_pod_name(observer->sandbox);
 
-	if (name == NULL || same_string(name, observer->pod_name))
+	if (name == NULL || asb_same_text(name, observer->pod_name))
 		return 0;
 	free(observer->pod_name);
 	observer->pod_name = asb_strdup(name);
@@ -153,7 +149,7 @@ static void on_sandbox(void *context, enum asb_watch_event event, const cJSON *o
 
 	/* Another one of the same name means that ours has gone. */
 	if (event == ASB_WATCH_DELETED ||
-	    !same_string(asb_json_string(object, "metadata/uid"), observer->uid)) {
+	    !asb_same_text(asb_json_string(object, "metadata/uid"), observer->uid)) {
 		observer->sandbox_gone = true;
 		return;
 	}

@@ -8,11 +8,6 @@
 
 #define POD "spec/podTemplate/spec"
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 /* --- what is refused --- */
 
 static int check_kind(const cJSON *own, struct asb_error *err)
@@ -20,7 +15,7 @@ static int check_kind(const cJSON *own, struct asb_error *err)
 	const char *version = asb_json_string(own, "apiVersion");
 	const char *kind = asb_json_string(own, "kind");
 
-	if (is(kind, "Sandbox") && version != NULL &&
+	if (asb_same_text(kind, "Sandbox") && version != NULL &&
 	    strncmp(version, ASB_SANDBOX_GROUP "/", strlen(ASB_SANDBOX_GROUP "/")) == 0)
 		return 0;
 	asb_fail_usage(err, "it is no Sandbox: apiVersion is \"%s\", kind is \"%s\"",
@@ -105,7 +100,7 @@ static const char *key_of(const char *list)
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (is(list, keys[i].list))
+		if (asb_same_text(list, keys[i].list))
 			return keys[i].key;
 	}
 	return NULL;
@@ -135,7 +130,7 @@ static cJSON *find(cJSON *list, const char *key, const char *value)
 
 	cJSON_ArrayForEach(item, list)
 	{
-		if (value != NULL && is(asb_json_string(item, key), value))
+		if (value != NULL && asb_same_text(asb_json_string(item, key), value))
 			return item;
 	}
 	return NULL;
@@ -144,7 +139,7 @@ static cJSON *find(cJSON *list, const char *key, const char *value)
 /* Of a container single fields are taken; of a volume, variable or mount all or nothing. */
 static void merge_list(cJSON *to, const cJSON *from, const char *key)
 {
-	bool deep = is(from->string, "containers");
+	bool deep = asb_same_text(from->string, "containers");
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, from)
@@ -174,7 +169,7 @@ static void merge(cJSON *to, const cJSON *from)
 		if (cJSON_IsArray(ours) && cJSON_IsArray(item) && key != NULL)
 			merge_list(ours, item, key);
 		else if (cJSON_IsObject(ours) && cJSON_IsObject(item) &&
-			 !is(item->string, "resources"))
+			 !asb_same_text(item->string, "resources"))
 			merge(ours, item);
 		else
 			put(to, item);

@@ -12,11 +12,6 @@
 #include "plugin/sandbox/pool_file_parts.h"
 #include "plugin/sandbox/spec.h"
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 int asb_pool_file_fail(const struct asb_pool_file *file, const cJSON *member, const char *format,
 		       ...)
 {
@@ -149,8 +144,9 @@ static int read_sizes(struct asb_pool_file *file)
 
 static const cJSON *item_of(const cJSON *document)
 {
-	return is(asb_json_string(document, "kind"), "List") ? asb_json_at(document, "items/0")
-							     : document;
+	return asb_same_text(asb_json_string(document, "kind"), "List")
+		       ? asb_json_at(document, "items/0")
+		       : document;
 }
 
 static int take_pool(struct asb_pool_file *file, const cJSON *document)
@@ -166,13 +162,13 @@ static int take_document(struct asb_pool_file *file, const cJSON *document, cons
 {
 	const char *kind = asb_json_string(document, "kind");
 
-	if (is(kind, "SandboxWarmPool"))
+	if (asb_same_text(kind, "SandboxWarmPool"))
 		return take_pool(file, document);
-	if (is(kind, "SandboxTemplate") && *template == NULL) {
+	if (asb_same_text(kind, "SandboxTemplate") && *template == NULL) {
 		*template = document;
 		return 0;
 	}
-	if (is(kind, "SandboxTemplate"))
+	if (asb_same_text(kind, "SandboxTemplate"))
 		return asb_pool_file_fail(file, asb_json_member(document, "kind"),
 					  "a second SandboxTemplate");
 	asb_pool_file_fail(file, asb_json_member(document, "kind"), "%s is no part of a warm pool",
@@ -186,7 +182,7 @@ static int take_documents(struct asb_pool_file *file, const cJSON **template)
 
 	cJSON_ArrayForEach(document, file->documents)
 	{
-		bool list = is(asb_json_string(document, "kind"), "List");
+		bool list = asb_same_text(asb_json_string(document, "kind"), "List");
 
 		for (item = item_of(document); item != NULL; item = list ? item->next : NULL) {
 			if (take_document(file, item, template) != 0)
@@ -226,7 +222,7 @@ static int take_referred(struct asb_pool_file *file, const cJSON *template)
 
 	if (check_keys(file, ref, "sandboxTemplateRef", ref_keys) != 0)
 		return -1;
-	if (template == NULL || !is(wanted, name != NULL ? name : "")) {
+	if (template == NULL || !asb_same_text(wanted, name != NULL ? name : "")) {
 		asb_pool_file_fail(file, ref, "there is no SandboxTemplate \"%s\" in the file",
 				   wanted != NULL ? wanted : "");
 		return asb_hint(file->err,

@@ -29,11 +29,6 @@ enum state { RUNNING, STARTING, PROBLEM };
 
 static const char *const state_names[] = {"running", "starting", "problem"};
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 void asb_report_set(cJSON *object, const char *name, const char *text)
 {
 	asb_json_set(object, name, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
@@ -124,7 +119,7 @@ static cJSON *stand_in_pod(const struct asb_facts *facts)
 	asb_json_set_string(pod, "spec/nodeName", node != NULL ? node : "?");
 	if (scheduled != NULL)
 		asb_json_append(pod, "status/conditions", cJSON_Duplicate(scheduled, true));
-	if (is(asb_json_string(ready, "status"), "True")) {
+	if (asb_same_text(asb_json_string(ready, "status"), "True")) {
 		asb_json_set(container, "state/running", cJSON_CreateObject());
 	} else if (failed != NULL) {
 		asb_json_set_string(container, "state/waiting/reason", "ErrImagePull");
@@ -140,7 +135,8 @@ static bool waits_for_pod(const struct asb_facts *facts)
 	const cJSON *ready = asb_json_find(facts->sandbox, "status/conditions", "type", "Ready");
 	const char *reason = asb_json_string(ready, "reason");
 
-	return is(reason, "DependenciesReady") || is(reason, "DependenciesNotReady");
+	return asb_same_text(reason, "DependenciesReady") ||
+	       asb_same_text(reason, "DependenciesNotReady");
 }
 
 /* Since when things are as they are. */
@@ -183,7 +179,7 @@ static enum state judge_running(const struct asb_facts *facts, struct asb_diagno
 				   "its time was over %s ago, but the agent-sandbox controller has "
 				   "not ended it",
 				   asb_age_format(facts->now_ms - end, late));
-	if (is(asb_json_string(ready, "status"), "False") &&
+	if (asb_same_text(asb_json_string(ready, "status"), "False") &&
 	    facts->now_ms > time_at(ready, "lastTransitionTime") + NOT_READY_MS)
 		return set_problem(diagnosis, "not-ready",
 				   "the container runs, but the pod is not ready: %.400s",
@@ -195,7 +191,7 @@ static enum state judge_running(const struct asb_facts *facts, struct asb_diagno
 /* A pod has its grace period to end; only one that stays beyond it is in the way. */
 static bool is_going_in_time(const struct asb_facts *facts, const struct asb_diagnosis *diagnosis)
 {
-	return is(diagnosis->code, "pod-deleting") &&
+	return asb_same_text(diagnosis->code, "pod-deleting") &&
 	       facts->now_ms < time_at(facts->pod, "metadata/deletionTimestamp") + OVERDUE_MS;
 }
 
@@ -205,7 +201,8 @@ static enum state judge(const struct asb_facts *facts, struct asb_diagnosis *dia
 	int64_t patience = diagnosis->patience_ms;
 
 	if (patience == 0)
-		patience = is(diagnosis->code, "pulling") ? LONGEST_PULL_MS : LONGEST_START_MS;
+		patience = asb_same_text(diagnosis->code, "pulling") ? LONGEST_PULL_MS
+								     : LONGEST_START_MS;
 	switch (diagnosis->verdict) {
 	case ASB_VERDICT_RUNNING:
 		return judge_running(facts, diagnosis);

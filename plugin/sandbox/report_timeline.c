@@ -21,11 +21,6 @@
 
 #define LONGEST 200 /* bytes of what an event says */
 
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && value != NULL && strcmp(text, value) == 0;
-}
-
 /* --- events --- */
 
 /* Some are written with the times of events.k8s.io, some with those of core/v1. */
@@ -99,8 +94,9 @@ static bool is_known(const struct asb_facts *facts, const cJSON *event)
 	if (asb_event_last_ms(event) < beginning(facts) - 999)
 		return false;
 	/* In the second of the sandbox's making its namesake may still have been ending. */
-	return pod == NULL || is(uid, pod) || asb_event_first_ms(event) > beginning(facts) ||
-	       !is(asb_json_string(event, "involvedObject/kind"), "Pod");
+	return pod == NULL || asb_same_text(uid, pod) ||
+	       asb_event_first_ms(event) > beginning(facts) ||
+	       !asb_same_text(asb_json_string(event, "involvedObject/kind"), "Pod");
 }
 
 static void add_event(cJSON *report, const cJSON *event)
@@ -197,8 +193,8 @@ static bool was_suspended(const struct asb_facts *facts, int64_t since)
 	{
 		const char *of = asb_json_string(event, "involvedObject/uid");
 
-		if (is(asb_json_string(event, "involvedObject/kind"), "Pod") && !is(of, uid) &&
-		    asb_event_last_ms(event) >= beginning(facts) &&
+		if (asb_same_text(asb_json_string(event, "involvedObject/kind"), "Pod") &&
+		    !asb_same_text(of, uid) && asb_event_last_ms(event) >= beginning(facts) &&
 		    asb_event_first_ms(event) <= since)
 			return true;
 	}
@@ -216,21 +212,21 @@ static void tell_sandbox(struct story *story, const struct asb_facts *facts, con
 	if (sandbox == NULL)
 		return;
 	tell(story, created_ms(sandbox), MADE, "%s made", noun);
-	if (is(asb_json_string(suspended, "status"), "True"))
+	if (asb_same_text(asb_json_string(suspended, "status"), "True"))
 		tell(story, since, ENDED, "suspended: its pod has gone");
 	else if (since > created_ms(sandbox) + 1000 && was_suspended(facts, since))
 		tell(story, since, MADE, "resumed");
-	if (is(asb_json_string(finished, "status"), "True"))
+	if (asb_same_text(asb_json_string(finished, "status"), "True"))
 		tell(story, asb_time_parse(asb_json_string(finished, "lastTransitionTime")), ENDED,
 		     "its pod has ended");
 	since = asb_time_parse(asb_json_string(ready, "lastTransitionTime"));
-	if (is(asb_json_string(ready, "status"), "True"))
+	if (asb_same_text(asb_json_string(ready, "status"), "True"))
 		tell(story, since, READY, "ready");
-	else if (is(asb_json_string(ready, "reason"), "SandboxExpired"))
+	else if (asb_same_text(asb_json_string(ready, "reason"), "SandboxExpired"))
 		tell(story, since, ENDED, "expired");
-	else if (is(asb_json_string(ready, "reason"), "ReconcilerError"))
+	else if (asb_same_text(asb_json_string(ready, "reason"), "ReconcilerError"))
 		tell(story, since, TROUBLE, "refused: the controller can't make its pod");
-	if (!is(noun, "pod"))
+	if (!asb_same_text(noun, "pod"))
 		tell(story, asb_time_parse(asb_json_string(sandbox, "metadata/deletionTimestamp")),
 		     ENDED, "deletion was asked for");
 }
@@ -272,10 +268,10 @@ static void tell_pod(struct story *story, const cJSON *pod, bool plain)
 		return;
 	if (!plain)
 		tell(story, created_ms(pod), POD_MADE, "pod made");
-	if (is(asb_json_string(scheduled, "status"), "True"))
+	if (asb_same_text(asb_json_string(scheduled, "status"), "True"))
 		tell(story, asb_time_parse(asb_json_string(scheduled, "lastTransitionTime")),
 		     SCHEDULED, "scheduled on node %s", node != NULL ? node : "?");
-	if (is(asb_json_string(network, "status"), "True"))
+	if (asb_same_text(asb_json_string(network, "status"), "True"))
 		tell(story, asb_time_parse(asb_json_string(network, "lastTransitionTime")),
 		     PREPARING, "network and volumes ready");
 	cJSON_ArrayForEach(status, asb_json_at(pod, "status/containerStatuses"))
@@ -294,38 +290,40 @@ static bool is_told_by_pod(const struct asb_facts *facts, const cJSON *event)
 	bool started = asb_json_at(container, "state/running") != NULL ||
 		       asb_json_at(container, "state/terminated") != NULL;
 
-	if (is(reason, "Created"))
+	if (asb_same_text(reason, "Created"))
 		return true;
-	if (!is(asb_json_string(event, "involvedObject/uid"),
-		asb_json_string(facts->pod, "metadata/uid")))
+	if (!asb_same_text(asb_json_string(event, "involvedObject/uid"),
+			   asb_json_string(facts->pod, "metadata/uid")))
 		return false;
-	return (is(reason, "Scheduled") && asb_json_string(facts->pod, "spec/nodeName") != NULL) ||
-	       (is(reason, "Started") && started);
+	return (asb_same_text(reason, "Scheduled") &&
+		asb_json_string(facts->pod, "spec/nodeName") != NULL) ||
+	       (asb_same_text(reason, "Started") && started);
 }
 
 static enum order order_of(const char *reason)
 {
-	if (is(reason, "Scheduled"))
+	if (asb_same_text(reason, "Scheduled"))
 		return SCHEDULED;
-	if (is(reason, "Pulling") || is(reason, "Pulled"))
+	if (asb_same_text(reason, "Pulling") || asb_same_text(reason, "Pulled"))
 		return PREPARING;
-	if (is(reason, "Started"))
+	if (asb_same_text(reason, "Started"))
 		return STARTED;
-	return is(reason, "Killing") ? ENDED : TROUBLE;
+	return asb_same_text(reason, "Killing") ? ENDED : TROUBLE;
 }
 
 /* What scheduler and kubelet say at length. */
 static const char *words_of(const char *reason, const char *message)
 {
-	if (is(reason, "Scheduled") && strncmp(message, "Successfully assigned", 21) == 0)
+	if (asb_same_text(reason, "Scheduled") &&
+	    strncmp(message, "Successfully assigned", 21) == 0)
 		return "scheduled on a node";
-	if (is(reason, "Started"))
+	if (asb_same_text(reason, "Started"))
 		return "the container started";
-	if (is(reason, "Pulling"))
+	if (asb_same_text(reason, "Pulling"))
 		return "the image is being pulled";
-	if (is(reason, "Pulled") && strstr(message, "already present") != NULL)
+	if (asb_same_text(reason, "Pulled") && strstr(message, "already present") != NULL)
 		return "the image was on the node";
-	if (is(reason, "Killing") && strstr(message, "Stopping container") != NULL)
+	if (asb_same_text(reason, "Killing") && strstr(message, "Stopping container") != NULL)
 		return "the container is told to stop";
 	return *message != '\0' ? message : reason;
 }
@@ -349,7 +347,7 @@ static void tell_event(struct story *story, const struct asb_facts *facts, const
 			 asb_age_format(ms, lasted));
 	}
 	tell(story, asb_event_first_ms(event), order_of(reason), "%s%s%s%s",
-	     is(asb_json_string(event, "type"), "Warning") ? "warning: " : "", line,
+	     asb_same_text(asb_json_string(event, "type"), "Warning") ? "warning: " : "", line,
 	     strlen(message) >= sizeof(line) ? "..." : "", often);
 }
 

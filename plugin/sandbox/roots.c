@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/sandbox/claim_object.h"
 
 static const struct {
@@ -12,11 +13,6 @@ static const struct {
 	[ASB_ROOT_CLAIM] = {"SandboxClaim", "sandboxclaim"},
 	[ASB_ROOT_POD] = {"Pod", "pod"},
 };
-
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
 
 static const char *name_of(const cJSON *object)
 {
@@ -32,7 +28,7 @@ enum asb_root_kind asb_root_kind(const cJSON *root)
 	const char *kind = asb_json_string(root, "kind");
 
 	for (int i = 0; i < ASB_ROOT_KINDS; i++) {
-		if (is(kind, kinds[i].kind))
+		if (asb_same_text(kind, kinds[i].kind))
 			return (enum asb_root_kind)i;
 	}
 	return ASB_ROOT_SANDBOX;
@@ -96,7 +92,7 @@ const char *asb_root_owner(const cJSON *object, const char *kind)
 
 	cJSON_ArrayForEach(owner, asb_json_at(object, "metadata/ownerReferences"))
 	{
-		if (is(asb_json_string(owner, "kind"), kind) &&
+		if (asb_same_text(asb_json_string(owner, "kind"), kind) &&
 		    asb_json_bool(owner, "controller", false))
 			return asb_json_string(owner, "name");
 	}
@@ -109,15 +105,15 @@ bool asb_root_is_plain_pod(const cJSON *pod)
 	const char *component =
 		cJSON_GetStringValue(asb_json_member(labels, "app.kubernetes.io/component"));
 
-	return asb_inventory_is_ours(pod) && is(component, "sandbox") &&
+	return asb_inventory_is_ours(pod) && asb_same_text(component, "sandbox") &&
 	       asb_json_at(pod, "metadata/ownerReferences/0") == NULL;
 }
 
 /* A claim may have a Sandbox of another name, and somebody else's Sandbox the claim's. */
 static bool belongs(const cJSON *claim, const cJSON *sandbox)
 {
-	return is(asb_claim_sandbox(claim), name_of(sandbox)) ||
-	       is(asb_root_owner(sandbox, "SandboxClaim"), name_of(claim));
+	return asb_same_text(asb_claim_sandbox(claim), name_of(sandbox)) ||
+	       asb_same_text(asb_root_owner(sandbox, "SandboxClaim"), name_of(claim));
 }
 
 int asb_root_choose(const cJSON *claim, const cJSON *sandbox, const cJSON *pod,
@@ -198,8 +194,8 @@ static bool wanted(const cJSON *item, enum asb_root_kind kind, const cJSON *clai
 		return true;
 	cJSON_ArrayForEach(claim, asb_json_member(claims, "items"))
 	{
-		if (is(owner, name_of(claim)) &&
-		    is(asb_json_string(claim, "metadata/namespace"), namespace_))
+		if (asb_same_text(owner, name_of(claim)) &&
+		    asb_same_text(asb_json_string(claim, "metadata/namespace"), namespace_))
 			return false;
 	}
 	return true;

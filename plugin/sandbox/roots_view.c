@@ -3,26 +3,23 @@
 #include <string.h>
 
 #include "plugin/base/age.h"
+#include "plugin/base/buffer.h"
 #include "plugin/sandbox/observer.h"
 #include "plugin/sandbox/roots.h"
 #include "plugin/sandbox/spec.h"
-
-static bool is(const char *text, const char *value)
-{
-	return text != NULL && strcmp(text, value) == 0;
-}
 
 static const char *pod_status(const cJSON *pod)
 {
 	const char *phase = asb_json_string(pod, "status/phase");
 	const cJSON *ready = asb_json_find(pod, "status/conditions", "type", "Ready");
 
-	if (is(phase, "Succeeded"))
+	if (asb_same_text(phase, "Succeeded"))
 		return "Completed";
-	if (is(phase, "Failed"))
-		return is(asb_json_string(pod, "status/reason"), "DeadlineExceeded") ? "Expired"
-										     : "Failed";
-	if (is(asb_json_string(ready, "status"), "True"))
+	if (asb_same_text(phase, "Failed"))
+		return asb_same_text(asb_json_string(pod, "status/reason"), "DeadlineExceeded")
+			       ? "Expired"
+			       : "Failed";
+	if (asb_same_text(asb_json_string(ready, "status"), "True"))
 		return "Running";
 	return asb_json_string(pod, "spec/nodeName") != NULL ? "Starting" : "Pending";
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugin/base/buffer.h"
 #include "plugin/base/clock.h"
 #include "plugin/base/options.h"
 #include "plugin/sandbox/labels.h"
@@ -195,11 +196,6 @@ static bool passed(int64_t deadline)
 	return deadline >= 0 && asb_monotonic_ms() >= deadline;
 }
 
-static bool same_code(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
 /* Each trouble is told once, with how long it is waited for. */
 static void tell(struct asb_sandbox *sandbox)
 {
@@ -210,7 +206,7 @@ static void tell(struct asb_sandbox *sandbox)
 	char length[32];
 
 	if (diagnosis->verdict != ASB_VERDICT_MAY_HEAL ||
-	    same_code(judgement->told, diagnosis->code))
+	    asb_same_text(judgement->told, diagnosis->code))
 		return;
 	judgement->told = diagnosis->code;
 	if (until < 0)
@@ -264,7 +260,7 @@ int asb_sandbox_weigh(struct asb_sandbox *sandbox, struct asb_diagnosis *found,
 	if (trouble != NULL && found->verdict != ASB_VERDICT_RUNNING &&
 	    found->verdict != ASB_VERDICT_TERMINAL)
 		diagnose_blindness(trouble, found);
-	if (!same_code(judgement->diagnosis.code, found->code))
+	if (!asb_same_text(judgement->diagnosis.code, found->code))
 		judgement->since_ms = asb_monotonic_ms();
 	judgement->diagnosis = *found;
 	if (found->verdict == ASB_VERDICT_TERMINAL || passed(patience_deadline(judgement)))
