@@ -215,11 +215,16 @@ static void on_start(struct asb_conn *conn, const struct asb_frame *frame)
 static void on_signal(struct asb_conn *conn, const struct asb_frame *frame)
 {
 	struct asb_job *job = asb_job_find(conn->session, frame->channel);
-	int number = asb_signal_number(frame->payload, frame->length);
+	int number = asb_signal_number(frame->payload + 4, frame->length - 4u);
+	uint32_t sequence = asb_get32(frame->payload);
 
+	/* One that was sent again after a resume was obeyed already. */
+	if (job == NULL || sequence <= job->last_signal)
+		return;
+	job->last_signal = sequence;
 	if (number == 0)
 		asb_say("ignored a signal of unknown name");
-	else if (job != NULL)
+	else
 		asb_run_signal(job, number);
 }
 
@@ -298,7 +303,7 @@ static const struct rule {
 	{ASB_BYE, NO_STREAM, false, 0, on_bye},
 	{ASB_SPEC, NO_STREAM, true, 0, on_spec},
 	{ASB_START, NO_STREAM, true, ASB_ID_LEN + 4, on_start},
-	{ASB_SIGNAL, NO_STREAM, true, 1, on_signal},
+	{ASB_SIGNAL, NO_STREAM, true, 5, on_signal},
 	{ASB_ACK, NO_STREAM, true, 0, on_ack},
 	{ASB_DATA, IN_STREAM, true, ASB_DATA_HEADER + 1, on_data},
 	{ASB_CREDIT, OUT_STREAMS, true, 16, on_credit},

@@ -63,6 +63,7 @@ struct asb_job {
 	struct asb_verdict verdict;
 	struct asb_refusal refusal;
 	uint64_t pending_signals; /* that came before the program ran; bit n: signal n */
+	uint32_t last_signal;	  /* sequence of the last SIGNAL */
 	uint64_t oom_before;
 	int64_t started_ns;
 	bool say_started;

@@ -229,9 +229,13 @@ void asb_job_close_stdin(struct asb_job *job)
 
 void asb_job_signal(struct asb_job *job, const char *name)
 {
-	if (asb_job_active(job))
-		asb_session_send(job->session, ASB_SIGNAL, 0, job->channel, name, strlen(name),
-				 NULL, 0);
+	uint8_t sequence[4];
+
+	if (!asb_job_active(job))
+		return;
+	asb_put32(sequence, ++job->last_signal);
+	asb_session_send(job->session, ASB_SIGNAL, 0, job->channel, sequence, sizeof(sequence),
+			 name, strlen(name));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

@@ -58,7 +58,8 @@ struct asb_job {
 	struct asb_job_view view; /* eof and received live here */
 	struct asb_session *session;
 	uint32_t channel;
-	bool abandoned; /* its owner has freed it: it goes when it ends */
+	bool abandoned;	      /* its owner has freed it: it goes when it ends */
+	uint32_t last_signal; /* sequence of the last SIGNAL sent */
 	uint64_t stdin_sent, stdin_limit;
 	struct asb_job_stream streams[2]; /* stdout, stderr */
 	struct asb_error *error;	  /* owned; view.error points here */

@@ -25,10 +25,17 @@
 #define ASB_STDIN_LIMIT 65536u	/* credit that every job's stdin starts with */
 #define ASB_OUTPUT_LIMIT 65536u /* default first credit of stdout and stderr */
 #define ASB_SPEC_MAX (1u << 20) /* largest job description */
+#define ASB_SIGNALS_KEPT 64	/* SIGNALs that a client keeps for a resume */
+#define ASB_COMMAND_MAX 4096u	/* bytes of a command line in LISTED */
+
+#define ASB_FEATURE_RESUME "resume"
+#define ASB_FEATURE_DETACH "detach"
+#define ASB_FEATURE_PTY "pty"
 
 #define ASB_PING_INTERVAL_MS 15000 /* silence after which the client sends PING */
 #define ASB_SILENCE_MS 60000	   /* silence after which a connection counts as lost */
-#define ASB_LEASE_MS 60000	   /* default life of a session without a connection */
+#define ASB_LEASE_MS 120000	   /* default life of a session without a connection */
+#define ASB_KEEP_MS 3600000	   /* default life of the record of a detached job */
 #define ASB_GRACE_MS 500	   /* default time between TERM and KILL */
 #define ASB_DRAIN_MS 200	   /* silence after exit that ends a held output */
 
@@ -46,10 +53,21 @@ enum asb_frame_type {
 	ASB_SIGNAL = 0x14,
 	ASB_EXIT = 0x15,
 	ASB_ACK = 0x16,
+	ASB_LIST = 0x17,
+	ASB_ATTACH = 0x18,
+	ASB_DETACH = 0x19,
+	ASB_RESIZE = 0x1a,
+	ASB_END = 0x1b,
+	ASB_LISTED = 0x1c,
+	ASB_LIST_END = 0x1d,
+	ASB_WAIT = 0x1e,
+	ASB_ATTACHED = 0x1f,
 	ASB_DATA = 0x20,
 	ASB_CREDIT = 0x21,
 	ASB_EOF = 0x22,
 	ASB_STOP = 0x23,
+	ASB_SIGNAL_JOB = 0x24,
+	ASB_FORGET = 0x25,
 };
 
 enum asb_stream { ASB_STDIN = 0, ASB_STDOUT = 1, ASB_STDERR = 2 };
@@ -65,6 +83,14 @@ enum asb_hello_tag {
 	ASB_HELLO_INSTANCE = 8,
 	ASB_HELLO_MAX_JOBS = 9,
 	ASB_HELLO_MAX_SPEC = 10,
+	ASB_HELLO_RESUME = 11,
+	ASB_HELLO_RESUMED = 12,
+};
+
+enum asb_resume {
+	ASB_RESUME_NEW = 0,    /* the session must not exist */
+	ASB_RESUME_KNOWN = 1,  /* it must */
+	ASB_RESUME_EITHER = 2, /* either */
 };
 
 enum asb_spec_tag {
@@ -77,6 +103,33 @@ enum asb_spec_tag {
 	ASB_SPEC_GRACE_MS = 7,
 	ASB_SPEC_STDOUT_LIMIT = 8,
 	ASB_SPEC_STDERR_LIMIT = 9,
+	ASB_SPEC_PTY = 10,
+	ASB_SPEC_SIZE = 11,
+	ASB_SPEC_DETACH = 12,
+	ASB_SPEC_KEEP_MS = 13,
+	ASB_SPEC_OVERFLOW = 14,
+};
+
+enum asb_overflow {
+	ASB_OVERFLOW_BLOCK = 0, /* the command waits */
+	ASB_OVERFLOW_DROP = 1,	/* the oldest bytes are dropped */
+};
+
+enum asb_listed_tag {
+	ASB_LISTED_ID = 1,
+	ASB_LISTED_STATE = 2,
+	ASB_LISTED_PID = 3,
+	ASB_LISTED_COMMAND = 4,
+	ASB_LISTED_STARTED_MS = 5,
+	ASB_LISTED_STDOUT = 6,
+	ASB_LISTED_STDERR = 7,
+	ASB_LISTED_DETACHED = 8,
+	ASB_LISTED_RECORD = 9,
+};
+
+enum asb_listed_state {
+	ASB_LISTED_RUNNING = 1,
+	ASB_LISTED_ENDED = 2,
 };
 
 enum asb_exit_tag {
@@ -106,6 +159,7 @@ enum asb_failed_code {
 	ASB_FAILED_NO_SHELL = 6,
 	ASB_FAILED_CWD = 7,
 	ASB_FAILED_SYSTEM = 8,
+	ASB_FAILED_NO_JOB = 9,
 };
 
 enum asb_error_code {
@@ -113,6 +167,7 @@ enum asb_error_code {
 	ASB_ERROR_VERSION = 2,
 	ASB_ERROR_BUSY = 3,
 	ASB_ERROR_SHUTDOWN = 4,
+	ASB_ERROR_NO_SESSION = 5,
 };
 
 /* One frame. `payload` is borrowed from the bytes it was decoded from. */

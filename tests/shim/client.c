@@ -479,9 +479,20 @@ void job_wait(struct client *c, struct job *job)
 	}
 }
 
-void job_signal(struct client *c, const struct job *job, const char *name)
+void job_signal_again(struct client *c, const struct job *job, uint32_t sequence, const char *name)
 {
-	client_send(c, ASB_SIGNAL, 0, job->channel, name, strlen(name));
+	uint8_t payload[64];
+	size_t n = strlen(name);
+
+	assert_true(n <= sizeof(payload) - 4);
+	asb_put32(payload, sequence);
+	memcpy(payload + 4, name, n);
+	client_send(c, ASB_SIGNAL, 0, job->channel, payload, 4 + n);
+}
+
+void job_signal(struct client *c, struct job *job, const char *name)
+{
+	job_signal_again(c, job, ++job->signals, name);
 }
 
 void job_credit(struct client *c, struct job *job, int which, uint64_t window)

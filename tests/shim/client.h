@@ -52,8 +52,9 @@ struct job {
 	uint64_t stdin_consumed;
 	uint64_t stdin_sent;
 	bool stdin_stopped;
-	int starts; /* STARTED frames */
-	int exits;  /* EXIT frames */
+	uint32_t signals; /* sequence of the last SIGNAL */
+	int starts;	  /* STARTED frames */
+	int exits;	  /* EXIT frames */
 	struct record record;
 };
 
@@ -119,7 +120,9 @@ void job_start_again(struct client *c, const struct job *job, uint32_t channel,
 		     const struct description *d);
 /* Steps until EXIT or FAILED. */
 void job_wait(struct client *c, struct job *job);
-void job_signal(struct client *c, const struct job *job, const char *name);
+void job_signal(struct client *c, struct job *job, const char *name);
+/* With a sequence of its own, as after a resume. */
+void job_signal_again(struct client *c, const struct job *job, uint32_t sequence, const char *name);
 /* Gives credit: `limit` more bytes than were received. */
 void job_credit(struct client *c, struct job *job, int which, uint64_t window);
 /* As many bytes as the limit allows; returns how many. */

@@ -124,6 +124,26 @@ static void signals_reach_the_group(void **state)
 	assert_string_equal(job->output[0].bytes, "ready\nready\nchild\nparent\n");
 }
 
+static void a_repeated_signal_is_obeyed_once(void **state)
+{
+	struct suite *s = *state;
+	struct client *c = &s->client;
+	struct job *job = job_line(c, "trap 'echo one' USR1; trap 'echo two; exit 5' USR2; "
+				      "echo ready; while :; do sleep 0.02; done");
+
+	while (job->output[0].total < 6)
+		assert_true(client_step(c, WAIT_MS));
+	job_signal(c, job, "USR1");
+	while (job->output[0].total < 10)
+		assert_true(client_step(c, WAIT_MS));
+	job_signal_again(c, job, 1, "USR1");
+	job_signal_again(c, job, 0, "KILL");
+	job_signal(c, job, "USR2");
+	job_wait(c, job);
+	assert_int_equal(job->record.code, 5);
+	assert_string_equal(job->output[0].bytes, "ready\none\ntwo\n");
+}
+
 static void a_signal_before_the_start_is_not_lost(void **state)
 {
 	struct suite *s = *state;
@@ -277,6 +297,7 @@ int asb_test_processes(void)
 		SUITE_TEST(a_tree_that_grows_is_killed),
 		SUITE_TEST(a_command_in_time_is_not_timed_out),
 		SUITE_TEST(signals_reach_the_group),
+		SUITE_TEST(a_repeated_signal_is_obeyed_once),
 		SUITE_TEST(a_signal_before_the_start_is_not_lost),
 		SUITE_TEST(the_group_of_an_ended_command_is_still_reached),
 		SUITE_TEST(a_killed_keeper_costs_no_status),

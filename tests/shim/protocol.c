@@ -32,7 +32,7 @@ static void frames_for_unknown_channels_are_ignored(void **state)
 	client_send(c, ASB_CREDIT, ASB_STDOUT, 900, payload, 16);
 	client_send(c, ASB_EOF, ASB_STDIN, 900, payload, 8);
 	client_send(c, ASB_STOP, ASB_STDERR, 900, NULL, 0);
-	client_send(c, ASB_SIGNAL, 0, 900, "TERM", 4);
+	client_send(c, ASB_SIGNAL, 0, 900, "\0\0\0\1TERM", 8);
 	client_send(c, ASB_ACK, 0, 900, NULL, 0);
 	client_send(c, ASB_UNKNOWN, 0, 0, payload, 1);
 	client_send(c, ASB_PONG, 0, 0, NULL, 0);

@@ -118,9 +118,9 @@ static uint8_t fake_step(struct fake *fake)
 		fake->stopped = true;
 		break;
 	case ASB_SIGNAL:
-		n = fake->frame.length < sizeof fake->signal ? fake->frame.length
-							     : sizeof fake->signal - 1;
-		memcpy(fake->signal, fake->payload, n);
+		n = fake->frame.length < 4 ? 0 : fake->frame.length - 4u;
+		n = n < sizeof fake->signal ? n : sizeof fake->signal - 1;
+		memcpy(fake->signal, fake->payload + 4, n); /* behind its sequence */
 		fake->signal[n] = '\0';
 		break;
 	default:

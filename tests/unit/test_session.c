@@ -702,8 +702,14 @@ static void sends_signals_by_name(void **state)
 	pump(&fake);
 	frame = find_frame(&fake, ASB_SIGNAL);
 	assert_int_equal(frame.channel, 1);
-	assert_int_equal(frame.length, 3);
-	assert_memory_equal(frame.payload, "INT", 3);
+	assert_int_equal(frame.length, 7);
+	assert_memory_equal(frame.payload, "\0\0\0\1INT", 7);
+	asb_buffer_reset(&fake.heard);
+	asb_job_signal(job, "TERM");
+	pump(&fake);
+	frame = find_frame(&fake, ASB_SIGNAL);
+	assert_int_equal(frame.length, 8);
+	assert_memory_equal(frame.payload, "\0\0\0\2TERM", 8);
 	add_exit(&talk, 1, &ending);
 	say(&fake, &talk);
 	assert_int_equal(asb_job_exit_status(asb_job_view(job)), 130);
@@ -1053,7 +1059,7 @@ static void forgets_jobs(void **state)
 	asb_job_free(job);
 	pump(&fake);
 	frame = find_frame(&fake, ASB_SIGNAL);
-	assert_memory_equal(frame.payload, "KILL", 4);
+	assert_memory_equal(frame.payload, "\0\0\0\1KILL", 8);
 	assert_int_equal(fake.session->job_count, 1); /* until it has ended */
 	add_data(&talk, ASB_STDOUT, 1, 0, "x", 1);
 	add_exit(&talk, 1, &ending);
