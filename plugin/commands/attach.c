@@ -181,6 +181,8 @@ enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *
 		step_session(attach, &watched);
 		if (pump(attach, err) != 0)
 			return ASB_ATTACH_FAILED;
+		if (attach->turn != NULL)
+			attach->turn(attach->context);
 		step_sandbox(attach);
 	}
 	return end;

@@ -24,6 +24,7 @@ struct asb_attach {
 	struct asb_stream_out outs[2];
 	void (*started)(void *context); /* the command runs */
 	void (*output)(void *context);	/* its first bytes are about to be written */
+	void (*turn)(void *context);	/* after each round of the loop; NULL: nothing to do */
 	void *context;
 
 	/* own */

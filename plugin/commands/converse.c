@@ -26,12 +26,34 @@ static void on_output(void *context)
 {
 	struct asb_run *run = context;
 
-	asb_progress_finish(&run->progress);
+	if (run->streams == NULL) /* else nobody but us writes to the terminal */
+		asb_progress_finish(&run->progress);
+}
+
+static void on_turn(void *context)
+{
+	const struct asb_run *run = context;
+
+	run->streams->turn(run->streams->context);
+}
+
+/* The command talks to other descriptors than 0, 1 and 2. */
+static void set_other_streams(const struct asb_run *run, struct asb_attach *attach)
+{
+	asb_stream_in_init(&attach->in, run->plan.stdin_ ? run->streams->fds[ASB_STDIN] : -1);
+	asb_stream_out_init(&attach->outs[0], run->streams->fds[ASB_STDOUT], ASB_STDOUT);
+	asb_stream_out_init(&attach->outs[1], run->streams->fds[ASB_STDERR], ASB_STDERR);
+	attach->outs[0].whole = attach->outs[1].whole = true;
+	attach->turn = on_turn;
 }
 
 /* With -o json stdout belongs to the object. */
 static void set_streams(struct asb_run *run, struct asb_attach *attach)
 {
+	if (run->streams != NULL) {
+		set_other_streams(run, attach);
+		return;
+	}
 	asb_stream_in_init(&attach->in, run->plan.stdin_ ? STDIN_FILENO : -1);
 	asb_stream_out_init(&attach->outs[0], run->plan.json ? STDERR_FILENO : STDOUT_FILENO,
 			    ASB_STDOUT);

@@ -10,6 +10,14 @@
 #include "plugin/commands/run_options.h"
 #include "plugin/term/progress.h"
 
+/* What stands in for our descriptors 0, 1 and 2: ours alone and O_NONBLOCK. `turn` is called after
+ * each round of the loop. */
+struct asb_run_streams {
+	int fds[3];
+	void (*turn)(void *context);
+	void *context;
+};
+
 struct asb_run {
 	struct asb_run_plan plan;
 	struct asb_kubeconfig kubeconfig;
@@ -21,6 +29,7 @@ struct asb_run {
 	struct asb_outcome outcome;
 	int64_t give_up_ms; /* monotonic: the sandbox must be ready by then */
 	bool lasts;	    /* the sandbox was there before and is there afterwards */
+	const struct asb_run_streams *streams; /* borrowed; NULL: nothing does */
 	/* A connection that was opened before it was sure that it is wanted, to which pod (owned;
 	 * NULL: none was) and when (monotonic). */
 	struct asb_connection early;

@@ -24,7 +24,7 @@ struct asb_stream_out {
 	int fd; /* borrowed */
 	enum asb_stream stream;
 	bool open;  /* false: nobody reads what we write; the job's output is dropped */
-	bool whole; /* regular file: pieces of any size */
+	bool whole; /* pieces of any size: a regular file, or ours alone and O_NONBLOCK */
 };
 
 void asb_stream_in_init(struct asb_stream_in *in, int fd);
