@@ -22,10 +22,6 @@
  * files use for themselves get one each.
  */
 static int no_kill(pid_t pid, int number);
-/* The plugin, whose objects are linked, has functions of the same names. */
-#define asb_checksum_init shim_checksum_init
-#define asb_checksum_add shim_checksum_add
-#define asb_checksum_value shim_checksum_value
 #define kill no_kill
 #define waiting audit_waiting
 #define begin audit_begin
@@ -35,7 +31,6 @@ static int no_kill(pid_t pid, int number);
 #undef begin
 #undef flush
 #undef finish
-#include "shim/checksum.c"
 #include "shim/conn.c"
 #include "shim/handle.c"
 #include "shim/job.c"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shim/checksum.h"
+#include "shim/protocol/checksum.h"
 
 /* Only XXH64 is used, inlined from the header, so that nothing has to be linked. */
 #pragma GCC diagnostic push
