@@ -27,7 +27,9 @@ static struct asb_job *job_new(struct asb_session *session, const struct asb_job
 	job->channel = ++session->last_channel;
 	job->view.failed_text = "";
 	job->view.stdin_open = spec->has_stdin;
-	job->stdin_limit = ASB_STDIN_LIMIT;
+	uuid_generate_random(job->id);
+	asb_buffer_init(&job->spec);
+	asb_job_input_init(&job->in);
 	for (int i = 0; i < 2; i++) {
 		job->streams[i].limit = ASB_SESSION_WINDOW;
 		asb_checksum_init(&job->streams[i].checksum);
@@ -41,33 +43,11 @@ static struct asb_job *job_new(struct asb_session *session, const struct asb_job
 	return job;
 }
 
-/* SPEC frames, then START: the whole description travels before anything else of this job. */
-static void send_spec(struct asb_job *job, const struct asb_buffer *spec)
-{
-	struct asb_session *session = job->session;
-	uint8_t length[4];
-	size_t at = 0;
-	uuid_t id;
-
-	while (at < spec->length) {
-		size_t n = spec->length - at;
-
-		if (n > ASB_FRAME_PAYLOAD)
-			n = ASB_FRAME_PAYLOAD;
-		asb_session_send(session, ASB_SPEC, 0, job->channel, spec->data + at, n, NULL, 0);
-		at += n;
-	}
-	uuid_generate_random(id);
-	asb_put32(length, (uint32_t)spec->length);
-	asb_session_send(session, ASB_START, 0, job->channel, id, sizeof(id), length,
-			 sizeof(length));
-}
-
 struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
 			      struct asb_error *err)
 {
 	struct asb_buffer bytes = ASB_BUFFER_INIT;
-	struct asb_job *job = NULL;
+	struct asb_job *job;
 
 	if (asb_failed(&session->failure)) {
 		*err = session->failure;
@@ -77,11 +57,13 @@ struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_
 		asb_fail(err, "the session is over");
 		return NULL;
 	}
-	if (asb_spec_encode(spec, &bytes, err) == 0) {
-		job = job_new(session, spec);
-		send_spec(job, &bytes);
+	if (asb_spec_encode(spec, &bytes, err) != 0) {
+		asb_buffer_release(&bytes);
+		return NULL;
 	}
-	asb_buffer_release(&bytes);
+	job = job_new(session, spec);
+	job->spec = bytes;
+	asb_job_send_spec(job);
 	return job;
 }
 
@@ -89,6 +71,9 @@ void asb_job_destroy(struct asb_job *job)
 {
 	for (int i = 0; i < 2; i++)
 		free(job->streams[i].ring.bytes);
+	asb_buffer_release(&job->spec);
+	asb_buffer_release(&job->in.kept);
+	free(job->sent);
 	free(job->error);
 	free(job);
 }
@@ -110,7 +95,8 @@ void asb_job_free(struct asb_job *job)
 void asb_job_settle(struct asb_job *job, enum asb_job_state state)
 {
 	job->view.state = state;
-	job->view.stdin_open = false;
+	asb_buffer_release(&job->spec);
+	asb_job_input_stop(job);
 	asb_job_stream_tidy(job, ASB_STDOUT);
 	asb_job_stream_tidy(job, ASB_STDERR);
 }
@@ -182,60 +168,6 @@ void asb_job_discard(struct asb_job *job, enum asb_stream stream)
 		asb_session_send(job->session, ASB_STOP, (uint8_t)stream, job->channel, NULL, 0,
 				 NULL, 0);
 	asb_job_consumed(job, stream, asb_ring_used(&s->ring));
-}
-
-/* --- input ------------------------------------------------------------------------------------ */
-
-size_t asb_job_stdin_room(const struct asb_job *job)
-{
-	uint64_t credit = job->stdin_limit - job->stdin_sent;
-	size_t queued = job->session->out.length;
-	size_t door = queued < ASB_SESSION_QUEUE ? ASB_SESSION_QUEUE - queued : 0;
-
-	if (!job->view.stdin_open)
-		return 0;
-	return credit < door ? (size_t)credit : door;
-}
-
-void asb_job_write(struct asb_job *job, const void *bytes, size_t n)
-{
-	const uint8_t *from = bytes;
-
-	/* The command may have closed its stdin since the caller asked for room. */
-	while (n > 0 && job->view.stdin_open) {
-		size_t piece = n < ASB_DATA_MAX ? n : ASB_DATA_MAX;
-		uint8_t offset[ASB_DATA_HEADER];
-
-		asb_put64(offset, job->stdin_sent);
-		asb_session_send(job->session, ASB_DATA, ASB_STDIN, job->channel, offset,
-				 sizeof(offset), from, piece);
-		job->stdin_sent += piece;
-		from += piece;
-		n -= piece;
-	}
-}
-
-void asb_job_close_stdin(struct asb_job *job)
-{
-	uint8_t offset[ASB_DATA_HEADER];
-
-	if (!job->view.stdin_open)
-		return;
-	asb_put64(offset, job->stdin_sent);
-	asb_session_send(job->session, ASB_EOF, ASB_STDIN, job->channel, offset, sizeof(offset),
-			 NULL, 0);
-	job->view.stdin_open = false;
-}
-
-void asb_job_signal(struct asb_job *job, const char *name)
-{
-	uint8_t sequence[4];
-
-	if (!asb_job_active(job))
-		return;
-	asb_put32(sequence, ++job->last_signal);
-	asb_session_send(job->session, ASB_SIGNAL, 0, job->channel, sequence, sizeof(sequence),
-			 name, strlen(name));
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ static bool take_started(struct asb_job *job, const struct asb_frame *frame)
 {
 	job->view.pid = asb_get32(frame->payload);
 	job->view.state = ASB_JOB_RUNNING;
+	asb_buffer_release(&job->spec); /* the shim knows it now */
 	return true;
 }
 
@@ -39,6 +40,7 @@ static bool take_failed(struct asb_job *job, const struct asb_frame *frame)
 	asb_printable(job->failed_text, sizeof(job->failed_text), frame->payload + 6,
 		      frame->length - 6u);
 	job->view.failed_text = job->failed_text;
+	asb_job_send_ack(job->session, job->channel);
 	asb_job_settle(job, ASB_JOB_REFUSED);
 	return true;
 }
@@ -159,7 +161,7 @@ static bool take_exit(struct asb_job *job, const struct asb_frame *frame)
 	}
 	if (more < 0)
 		return false;
-	asb_session_send(job->session, ASB_ACK, 0, job->channel, NULL, 0, NULL, 0);
+	asb_job_send_ack(job->session, job->channel);
 	job->view.eof[ASB_STDOUT] = job->view.eof[ASB_STDERR] = true;
 	if (!complete(&r)) {
 		asb_job_lose(job, "the exit record is incomplete");
@@ -180,30 +182,46 @@ static bool is_output(const struct asb_frame *frame)
 	return frame->flags == ASB_STDOUT || frame->flags == ASB_STDERR;
 }
 
-static bool take_data(struct asb_job *job, const struct asb_frame *frame)
+/* New bytes, in their place. */
+static void add_data(struct asb_job *job, enum asb_stream stream, const uint8_t *bytes, size_t n)
 {
-	struct asb_job_stream *s = &job->streams[frame->flags == ASB_STDERR];
-	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
-	size_t n = frame->length - ASB_DATA_HEADER;
+	struct asb_job_stream *s = &job->streams[stream == ASB_STDERR];
 
-	if (!is_output(frame) || job->view.eof[frame->flags] ||
-	    asb_get64(frame->payload) != s->ring.end || n > s->limit - s->ring.end)
-		return false;
 	if (job->view.first_byte_ms == 0)
 		job->view.first_byte_ms = job->session->now_ms();
-	job->view.received[frame->flags] += n;
+	job->view.received[stream] += n;
 	if (s->discarded) {
 		/* Counts as handed on at once: without new credit a command that ignores SIGPIPE
 		 * would stand still for ever. */
 		s->ring.start = s->ring.end = s->ring.end + n;
-		asb_job_stream_credit(job, (enum asb_stream)frame->flags);
-		return true;
+		asb_job_stream_credit(job, stream);
+		return;
 	}
 	if (s->ring.bytes == NULL)
 		asb_ring_init(&s->ring, asb_malloc(ASB_SESSION_WINDOW), ASB_SESSION_WINDOW);
 	asb_checksum_add(&s->checksum, bytes, n);
 	/* All of it fits: the limit is never more than a window beyond what was handed on. */
 	asb_ring_write(&s->ring, bytes, n);
+}
+
+/* After a resume the shim says again what was not consumed: what is here already is passed over. */
+static bool take_data(struct asb_job *job, const struct asb_frame *frame)
+{
+	const struct asb_job_stream *s = &job->streams[frame->flags == ASB_STDERR];
+	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
+	size_t n = frame->length - ASB_DATA_HEADER;
+	uint64_t offset = asb_get64(frame->payload), known;
+
+	if (!is_output(frame) || offset > s->ring.end ||
+	    (offset < s->ring.end && job->session->resumptions == 0))
+		return false;
+	known = s->ring.end - offset;
+	if (known >= n)
+		return true;
+	n -= (size_t)known;
+	if (job->view.eof[frame->flags] || n > s->limit - s->ring.end)
+		return false;
+	add_data(job, (enum asb_stream)frame->flags, bytes + known, n);
 	return true;
 }
 
@@ -211,7 +229,7 @@ static bool take_eof(struct asb_job *job, const struct asb_frame *frame)
 {
 	const struct asb_job_stream *s = &job->streams[frame->flags == ASB_STDERR];
 
-	if (!is_output(frame) || job->view.eof[frame->flags])
+	if (!is_output(frame) || (job->view.eof[frame->flags] && job->session->resumptions == 0))
 		return false;
 	/* What nobody wanted to read may have been dropped in the sandbox. */
 	if (!s->discarded && asb_get64(frame->payload) != s->ring.end)
@@ -223,20 +241,15 @@ static bool take_eof(struct asb_job *job, const struct asb_frame *frame)
 
 static bool take_credit(struct asb_job *job, const struct asb_frame *frame)
 {
-	uint64_t limit = asb_get64(frame->payload + 8);
-
-	if (frame->flags != ASB_STDIN || asb_get64(frame->payload) > job->stdin_sent)
-		return false;
-	if (limit > job->stdin_limit)
-		job->stdin_limit = limit;
-	return true;
+	return frame->flags == ASB_STDIN && asb_job_input_consumed(job, asb_get64(frame->payload),
+								   asb_get64(frame->payload + 8));
 }
 
 static bool take_stop(struct asb_job *job, const struct asb_frame *frame)
 {
 	if (frame->flags != ASB_STDIN)
 		return false;
-	job->view.stdin_open = false;
+	asb_job_input_stop(job);
 	return true;
 }
 
@@ -256,6 +269,17 @@ static const struct {
 	{ASB_EXIT, 0, take_exit},
 };
 
+/* A job that has ended here, perhaps was forgotten, and whose end the shim tells again: it did not
+ * hear that we know. */
+static void confirm_end(struct asb_session *session, const struct asb_frame *frame)
+{
+	bool known = frame->channel != 0 && frame->channel <= session->last_channel;
+	bool ends = frame->type == ASB_EXIT || frame->type == ASB_FAILED;
+
+	if (known && ends && session->out.length < ASB_SESSION_ANSWERS)
+		asb_job_send_ack(session, frame->channel);
+}
+
 enum asb_frame_taken asb_job_frame(struct asb_session *session, const struct asb_frame *frame)
 {
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
@@ -264,8 +288,10 @@ enum asb_frame_taken asb_job_frame(struct asb_session *session, const struct asb
 		if (frames[i].type != frame->type)
 			continue;
 		job = asb_session_job(session, frame->channel);
-		if (job == NULL || !asb_job_active(job))
+		if (job == NULL || !asb_job_active(job)) {
+			confirm_end(session, frame);
 			return ASB_FRAME_TAKEN;
+		}
 		if (frame->length < frames[i].least || !frames[i].take(job, frame))
 			return ASB_FRAME_BROKEN;
 		if (job->abandoned && !asb_job_active(job))

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <uuid/uuid.h>
+
 #include "plugin/base/clock.h"
 #include "plugin/session/session_internal.h"
-
-/* After a PING the shim has the rest of ASB_SILENCE_MS to be heard. Counted from the PING and not
- * from the last byte, so that a plugin that was stopped for a while does not blame the shim. */
-#define ANSWER_MS (ASB_SILENCE_MS - ASB_PING_INTERVAL_MS)
 
 struct asb_session *asb_session_new(int fd)
 {
@@ -24,7 +22,8 @@ struct asb_session *asb_session_new(int fd)
 	session->now_ms = asb_monotonic_ms;
 	asb_buffer_init(&session->out);
 	session->in = asb_malloc(ASB_SESSION_READ + ASB_FRAME_MAX);
-	session->last_sent = session->last_received = session->now_ms();
+	uuid_generate_random(session->id);
+	asb_session_quiet(session);
 	asb_session_hello(session);
 	return session;
 }
@@ -102,7 +101,7 @@ void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, 
 {
 	uint8_t header[ASB_FRAME_HEADER];
 
-	if (session->write_closed || asb_failed(&session->failure))
+	if (session->write_closed || asb_failed(&session->failure) || asb_failed(&session->loss))
 		return;
 	asb_frame_header(header, type, flags, channel, (uint16_t)(head_length + body_length));
 	asb_buffer_add(&session->out, header, sizeof(header));
@@ -110,9 +109,19 @@ void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, 
 	asb_buffer_add(&session->out, body, body_length);
 }
 
+/* What stdin of the jobs has waited for. */
+static void refill(struct asb_session *session)
+{
+	if (!session->behind || session->out.length >= ASB_SESSION_QUEUE)
+		return;
+	session->behind = false;
+	for (size_t i = 0; i < session->job_count; i++)
+		asb_job_send_input(session->jobs[i]);
+}
+
 static void flush(struct asb_session *session)
 {
-	while (session->out.length > 0) {
+	for (refill(session); session->out.length > 0; refill(session)) {
 		ssize_t n = send(session->fd, session->out.data, session->out.length,
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -147,6 +156,7 @@ void asb_session_fail(struct asb_session *session, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	asb_error_clear(&session->loss);
 	asb_fail(&why, "%s", text);
 	for (size_t i = 0; i < session->job_count; i++)
 		jobs_wait |= asb_job_active(session->jobs[i]);
@@ -155,10 +165,41 @@ void asb_session_fail(struct asb_session *session, const char *format, ...)
 	asb_session_lose_jobs(session, &why);
 }
 
+/* One that was never greeted may have begun, too: its next HELLO leaves that open. */
+static bool can_resume(const struct asb_session *session)
+{
+	return session->outlives && !session->bye_sent &&
+	       (!session->greeted || asb_session_offers(session, ASB_FEATURE_RESUME));
+}
+
+void asb_session_lose(struct asb_session *session, const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (asb_failed(&session->failure) || asb_failed(&session->loss))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (!can_resume(session)) {
+		asb_session_fail(session, "%s", text);
+		return;
+	}
+	asb_fail(&session->loss, "%s", text);
+	asb_buffer_reset(&session->out);
+	session->in_start = session->in_end = 0;
+}
+
+static bool alive(const struct asb_session *session)
+{
+	return !asb_failed(&session->failure) && !asb_failed(&session->loss);
+}
+
 /* Hands every whole frame on and keeps the rest. */
 static void take_frames(struct asb_session *session)
 {
-	while (!asb_failed(&session->failure) && !session->bye_received) {
+	while (alive(session) && !session->bye_received) {
 		const uint8_t *bytes = session->in + session->in_start;
 		size_t n = session->in_end - session->in_start;
 		struct asb_frame frame;
@@ -182,11 +223,11 @@ static void end_of_input(struct asb_session *session)
 	asb_buffer_reset(&session->out);
 	if (session->bye_received)
 		return;
-	if (!session->hello && session->in_end == session->in_start)
-		asb_session_fail(session,
+	if (!session->greeted && session->in_end == session->in_start)
+		asb_session_lose(session,
 				 "the connection to the sandbox ended before the shim answered");
 	else
-		asb_session_fail(session, "the connection to the sandbox was lost");
+		asb_session_lose(session, "the connection to the sandbox was lost");
 }
 
 static void receive(struct asb_session *session)
@@ -201,7 +242,7 @@ static void receive(struct asb_session *session)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
 		return;
 	if (n < 0 && errno != ECONNRESET) {
-		asb_session_fail(session, "cannot read from the sandbox: %s", strerror(errno));
+		asb_session_lose(session, "cannot read from the sandbox: %s", strerror(errno));
 		return;
 	}
 	if (n <= 0) {
@@ -210,57 +251,65 @@ static void receive(struct asb_session *session)
 	}
 	session->in_end += (size_t)n;
 	session->received += (uint64_t)n;
+	session->heard = true;
 	session->last_received = session->now_ms();
 	session->waiting_since = 0;
 	take_frames(session);
 }
 
-/* --- the heartbeat ---------------------------------------------------------------------------- */
+/* --- on another connection -------------------------------------------------------------------- */
 
-/* A PING is due when one of the two directions has been silent for the interval: the shim wants to
- * hear from us, and we want to hear from it. */
-static int64_t ping_due(const struct asb_session *session)
+void asb_session_outlive(struct asb_session *session)
 {
-	int64_t since = session->last_sent < session->last_received ? session->last_sent
-								    : session->last_received;
-
-	if (session->last_ping > since)
-		since = session->last_ping;
-	return since + ASB_PING_INTERVAL_MS;
+	session->outlives = true;
 }
 
-static void heartbeat(struct asb_session *session)
+const struct asb_error *asb_session_lost(const struct asb_session *session)
 {
-	int64_t now = session->now_ms();
-	uint8_t stamp[8];
+	return asb_failed(&session->loss) ? &session->loss : NULL;
+}
 
-	if (session->waiting_since != 0 && now >= session->waiting_since + ANSWER_MS) {
-		asb_session_fail(session, "nothing was heard from the sandbox for %d s",
-				 ASB_SILENCE_MS / 1000);
+void asb_session_resume(struct asb_session *session, int fd)
+{
+	if (!asb_failed(&session->loss))
 		return;
-	}
-	if (now < ping_due(session))
-		return;
-	asb_put64(stamp, (uint64_t)now);
-	asb_session_send(session, ASB_PING, 0, 0, stamp, sizeof(stamp), NULL, 0);
-	session->last_ping = now;
-	if (session->waiting_since == 0)
-		session->waiting_since = now;
+	asb_error_clear(&session->loss);
+	session->fd = fd;
+	session->hello = session->heard = session->write_closed = session->behind = false;
+	asb_session_quiet(session);
+	asb_session_hello(session);
+	for (size_t i = 0; i < session->job_count; i++)
+		asb_job_again(session->jobs[i]);
+}
+
+void asb_session_give_up(struct asb_session *session, const struct asb_error *why)
+{
+	if (asb_failed(&session->loss))
+		asb_session_fail(session, "%s", why->message);
+}
+
+unsigned asb_session_resumptions(const struct asb_session *session)
+{
+	return session->resumptions;
+}
+
+bool asb_session_heard(const struct asb_session *session)
+{
+	return session->heard;
 }
 
 /* --- what the caller sees --------------------------------------------------------------------- */
 
 int asb_session_step(struct asb_session *session, short revents, struct asb_error *err)
 {
-	bool late = session->waiting_since != 0 &&
-		    session->now_ms() >= session->waiting_since + ANSWER_MS;
+	bool late = asb_session_too_quiet(session);
 
-	if (!asb_failed(&session->failure) && !asb_session_over(session)) {
+	if (alive(session) && !asb_session_over(session)) {
 		/* Before silence is blamed on the shim, what it may have said is read. */
 		if (late || (revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0)
 			receive(session);
 		if (!session->bye_received)
-			heartbeat(session);
+			asb_session_beat(session);
 		flush(session);
 	}
 	if (!asb_failed(&session->failure))
@@ -271,21 +320,19 @@ int asb_session_step(struct asb_session *session, short revents, struct asb_erro
 
 short asb_session_events(const struct asb_session *session)
 {
-	if (asb_failed(&session->failure) || asb_session_over(session))
+	if (!alive(session) || asb_session_over(session))
 		return 0;
 	return session->out.length > 0 ? POLLIN | POLLOUT : POLLIN;
 }
 
 int asb_session_timeout(const struct asb_session *session)
 {
-	int64_t due = ping_due(session);
+	int64_t left;
 
-	if (asb_failed(&session->failure) || session->bye_received)
+	if (!alive(session) || session->bye_received)
 		return -1;
-	if (session->waiting_since != 0 && session->waiting_since + ANSWER_MS < due)
-		due = session->waiting_since + ANSWER_MS;
-	due -= session->now_ms();
-	return due < 0 ? 0 : (int)due;
+	left = asb_session_next_beat(session) - session->now_ms();
+	return left < 0 ? 0 : (int)left;
 }
 
 void asb_session_bye(struct asb_session *session)
@@ -303,7 +350,7 @@ bool asb_session_over(const struct asb_session *session)
 
 bool asb_session_ready(const struct asb_session *session)
 {
-	return session->hello;
+	return session->greeted;
 }
 
 const char *asb_session_shim(const struct asb_session *session)

@@ -10,8 +10,13 @@
  * says so with asb_job_consumed; only then the shim may send more, so a slow reader stops only its
  * own stream, and a ring never holds more than ASB_SESSION_WINDOW bytes. A job has ended when
  * `state` is ASB_JOB_ENDED or ASB_JOB_REFUSED *and* its rings are drained (asb_job_pending is 0).
- * Without an exit record it never ends well: when the connection is lost the session fails and
- * every job that has not ended is ASB_JOB_LOST.
+ * Without an exit record it never ends well: when the session fails every job that has not ended is
+ * ASB_JOB_LOST.
+ *
+ * A session may outlive its connection (asb_session_outlive): when that is lost the jobs stay as
+ * they are, and on a new descriptor (asb_session_resume) both sides say again what the other may
+ * not have heard and drop what they know. Not a byte is lost or doubled by it, stdin included, and
+ * no job runs twice.
  */
 #ifndef ASB_SESSION_H
 #define ASB_SESSION_H
@@ -24,7 +29,8 @@
 #include "plugin/base/error.h"
 #include "shim/protocol/frame.h"
 
-#define ASB_SESSION_WINDOW (1u << 20) /* bytes of one output stream on the way or waiting */
+#define ASB_SESSION_WINDOW (1u << 20) /* bytes of one stream on the way or waiting */
+#define ASB_SESSION_LOST_MS 20000     /* silence after which a connection is lost */
 
 struct asb_session;
 struct asb_job;
@@ -104,9 +110,24 @@ void asb_job_signal(struct asb_job *job, const char *name);	      /* "INT" */
 short asb_session_events(const struct asb_session *session);
 /* Milliseconds until the session wants a step without traffic (heartbeat), -1: none. */
 int asb_session_timeout(const struct asb_session *session);
-/* Reads and writes what is possible. -1 when the connection is lost, silent for ASB_SILENCE_MS or
- * broken: err says how; jobs are LOST. */
+/* Reads and writes what is possible. -1 when the session has failed: its connection is lost (and it
+ * doesn't outlive that), or broken: err says how; jobs are LOST. */
 int asb_session_step(struct asb_session *session, short revents, struct asb_error *err);
+
+/* From now on a connection that ends, or is silent for ASB_SESSION_LOST_MS, is not the end of the
+ * session, unless it has said BYE or its shim can't resume: it is lost instead. */
+void asb_session_outlive(struct asb_session *session);
+/* Why there is no connection at present, NULL: there is one, or the session is at its end. Steps do
+ * nothing meanwhile. Jobs may be started, signalled, read from and freed; stdin has no room. */
+const struct asb_error *asb_session_lost(const struct asb_session *session);
+/* A lost session goes on over fd (borrowed). It fails when the shim doesn't know it any more. */
+void asb_session_resume(struct asb_session *session, int fd);
+/* Nobody waits any more for a lost session to go on: it fails. */
+void asb_session_give_up(struct asb_session *session, const struct asb_error *why);
+/* How often it has gone on: greeted by the shim on one more connection. */
+unsigned asb_session_resumptions(const struct asb_session *session);
+/* Whether anything has come over the present connection, or came over the one that was lost. */
+bool asb_session_heard(const struct asb_session *session);
 
 /* Says BYE: the shim ends what still runs. */
 void asb_session_bye(struct asb_session *session);
@@ -114,10 +135,12 @@ void asb_session_bye(struct asb_session *session);
  * nothing from then on, also when the descriptor is at its end. */
 bool asb_session_over(const struct asb_session *session);
 
-bool asb_session_ready(const struct asb_session *session); /* the shim's HELLO has arrived */
+bool asb_session_ready(const struct asb_session *session); /* the shim has greeted, once */
+/* Whether the shim has named a feature (ASB_FEATURE_...). False before its HELLO. */
+bool asb_session_offers(const struct asb_session *session, const char *feature);
 const char *asb_session_shim(
 	const struct asb_session *session); /* "agentsandbox-shim/0.1.0", "" before HELLO */
-/* Bytes on the wire, both ways, frames included. */
+/* Bytes on the wire, both ways, frames included, of all connections. */
 void asb_session_traffic(const struct asb_session *session, uint64_t *sent, uint64_t *received);
 
 /* Exit status of the plugin for an ended or refused job, by design.md's table: code, 128+n, 124,

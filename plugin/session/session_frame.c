@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include <uuid/uuid.h>
-
 #include "plugin/base/printable.h"
 #include "plugin/session/session_internal.h"
 
-/* Answers to frames wait in the queue; a peer that sends and never reads gets no more of them. */
-#define ANSWERS_MAX (1u << 20)
+/* What we can, and may use once the shim has named it too. */
+static const char *const features[] = {ASB_FEATURE_RESUME};
+
+#define FEATURES (sizeof(features) / sizeof(features[0]))
 
 /* --- HELLO ------------------------------------------------------------------------------------ */
 
 void asb_session_hello(struct asb_session *session)
 {
-	uint8_t payload[128];
+	uint8_t payload[256];
 	size_t at = ASB_HELLO_MAGIC_LEN;
 	const char program[] = "kubectl-agentsandbox/" ASB_VERSION;
-	uuid_t id;
 
-	uuid_generate_random(id);
 	memcpy(payload, ASB_HELLO_MAGIC, ASB_HELLO_MAGIC_LEN);
 	asb_attr_put_uint(payload, sizeof(payload), &at, ASB_HELLO_VERSION_MIN, 2,
 			  ASB_PROTOCOL_VERSION);
 	asb_attr_put_uint(payload, sizeof(payload), &at, ASB_HELLO_VERSION_MAX, 2,
 			  ASB_PROTOCOL_VERSION);
-	asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_SESSION, id, sizeof(id));
+	asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_SESSION, session->id,
+		     sizeof(session->id));
 	asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_PROGRAM, program,
 		     sizeof(program) - 1);
+	for (size_t i = 0; i < FEATURES; i++)
+		asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_FEATURE, features[i],
+			     (uint32_t)strlen(features[i]));
+	if (session->connections++ > 0)
+		asb_attr_put_uint(payload, sizeof(payload), &at, ASB_HELLO_RESUME, 1,
+				  session->greeted ? ASB_RESUME_KNOWN : ASB_RESUME_EITHER);
 	asb_session_send(session, ASB_HELLO, 0, 0, payload, at, NULL, 0);
 }
 
@@ -54,56 +59,139 @@ int asb_session_greet(struct asb_session *session, const uint8_t *bytes, size_t 
 		return n >= ASB_FRAME_HEADER + ASB_HELLO_MAGIC_LEN ||
 		       (n >= ASB_FRAME_HEADER && bytes[0] == ASB_ERROR);
 	asb_printable(quote, sizeof(quote), bytes, n);
-	asb_session_fail(session, "what answers in the sandbox is not the shim: \"%s%s\"", quote,
-			 n > sizeof(quote) - 1 ? "..." : "");
+	/* On the way back to a shim that was there somebody else may answer for a while. */
+	(session->greeted ? asb_session_lose : asb_session_fail)(
+		session, "what answers in the sandbox is not the shim: \"%s%s\"", quote,
+		n > sizeof(quote) - 1 ? "..." : "");
 	return -1;
+}
+
+/* What the shim's HELLO said. */
+struct greeting {
+	uint64_t version;
+	const uint8_t *instance; /* borrowed; NULL: it has not said */
+	unsigned features;
+	bool resumed;
+};
+
+static unsigned feature_bit(const struct asb_attr *attr)
+{
+	for (unsigned i = 0; i < FEATURES; i++) {
+		if (attr->length == strlen(features[i]) &&
+		    memcmp(attr->value, features[i], attr->length) == 0)
+			return 1u << i;
+	}
+	return 0;
+}
+
+static void take_hello_attr(struct asb_session *session, struct greeting *greeting,
+			    const struct asb_attr *attr)
+{
+	switch (attr->tag) {
+	case ASB_HELLO_VERSION:
+		greeting->version = asb_attr_uint(attr, 0);
+		break;
+	case ASB_HELLO_PROGRAM:
+		asb_printable(session->shim, sizeof(session->shim), attr->value, attr->length);
+		break;
+	case ASB_HELLO_FEATURE:
+		greeting->features |= feature_bit(attr);
+		break;
+	case ASB_HELLO_INSTANCE:
+		if (attr->length == ASB_ID_LEN)
+			greeting->instance = attr->value;
+		break;
+	case ASB_HELLO_RESUMED:
+		greeting->resumed = asb_attr_uint(attr, 0) == 1;
+		break;
+	default:
+		break;
+	}
+}
+
+static bool same_instance(const struct asb_session *session, const struct greeting *greeting)
+{
+	static const uint8_t unknown[ASB_ID_LEN];
+
+	return memcmp(session->instance, greeting->instance != NULL ? greeting->instance : unknown,
+		      ASB_ID_LEN) == 0;
+}
+
+/* Greeted on the first connection, or on one more. */
+static void take_greeting(struct asb_session *session, const struct greeting *greeting)
+{
+	if (session->greeted && !same_instance(session, greeting)) {
+		asb_session_fail(session, "the sandbox restarted: what ran in it is gone");
+		return;
+	}
+	if (session->greeted && !greeting->resumed) {
+		asb_session_fail(session, "the shim did not take the session up again");
+		return;
+	}
+	if (greeting->instance != NULL)
+		memcpy(session->instance, greeting->instance, ASB_ID_LEN);
+	session->features = greeting->features;
+	session->resumptions += greeting->resumed && session->connections > 1;
+	session->hello = session->greeted = true;
 }
 
 static void take_hello(struct asb_session *session, const struct asb_frame *frame)
 {
+	struct greeting greeting = {0};
 	size_t at = ASB_HELLO_MAGIC_LEN;
 	struct asb_attr attr;
-	uint64_t version = 0;
 	int more;
 
 	for (;;) {
 		more = asb_attr_next(frame->payload, frame->length, &at, &attr);
 		if (more <= 0)
 			break;
-		if (attr.tag == ASB_HELLO_VERSION)
-			version = asb_attr_uint(&attr, 0);
-		else if (attr.tag == ASB_HELLO_PROGRAM)
-			asb_printable(session->shim, sizeof(session->shim), attr.value,
-				      attr.length);
+		take_hello_attr(session, &greeting, &attr);
 	}
 	if (more < 0)
 		asb_session_fail(session, "the shim's greeting is malformed");
-	else if (version != ASB_PROTOCOL_VERSION)
+	else if (greeting.version != ASB_PROTOCOL_VERSION)
 		asb_session_fail(session, "the shim speaks protocol version %u, this plugin %d",
-				 (unsigned)version, ASB_PROTOCOL_VERSION);
+				 (unsigned)greeting.version, ASB_PROTOCOL_VERSION);
 	else
-		session->hello = true;
+		take_greeting(session, &greeting);
+}
+
+bool asb_session_offers(const struct asb_session *session, const char *feature)
+{
+	for (unsigned i = 0; i < FEATURES; i++) {
+		if (strcmp(features[i], feature) == 0)
+			return (session->features >> i & 1) != 0;
+	}
+	return false;
 }
 
 /* --- the other frames of the session ---------------------------------------------------------- */
 
 static void answer(struct asb_session *session, uint8_t type, const void *payload, size_t n)
 {
-	if (session->out.length < ANSWERS_MAX)
+	if (session->out.length < ASB_SESSION_ANSWERS)
 		asb_session_send(session, type, 0, 0, payload, n, NULL, 0);
 }
 
 static void take_error(struct asb_session *session, const struct asb_frame *frame)
 {
 	char text[512];
+	unsigned code;
 
 	if (frame->length < 2) {
 		asb_session_fail(session, "the shim ended the session with a malformed error");
 		return;
 	}
+	code = asb_get16(frame->payload);
 	asb_printable(text, sizeof(text), frame->payload + 2, frame->length - 2u);
-	asb_session_fail(session, "the shim ended the session: %s (error %u)", text,
-			 asb_get16(frame->payload));
+	if (code == ASB_ERROR_NO_SESSION)
+		asb_session_fail(session, "the sandbox does not know the session any more: it was "
+					  "restarted, or out of reach for too long");
+	else if (code == ASB_ERROR_BUSY && session->greeted)
+		asb_session_lose(session, "the shim is busy: %s", text);
+	else
+		asb_session_fail(session, "the shim ended the session: %s (error %u)", text, code);
 }
 
 static void take_bye(struct asb_session *session)

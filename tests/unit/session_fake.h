@@ -235,4 +235,83 @@ static inline bool silent(struct fake *fake)
 	return fake->heard.length == 0;
 }
 
+/* --- sessions and jobs -------------------------------------------------------------------------
+ */
+
+static const char *const ECHO[] = {"echo", "hi", NULL};
+static const struct asb_job_spec SIMPLE = {.argv = ECHO};
+static const struct asb_job_spec WITH_STDIN = {.argv = ECHO, .has_stdin = true};
+
+static inline struct asb_job *start(struct fake *fake, const struct asb_job_spec *spec)
+{
+	struct asb_job *job = asb_job_start(fake->session, spec, &fake->err);
+
+	assert_non_null(job);
+	return job;
+}
+
+/* A session that has been greeted, with one job whose START has been heard. */
+static inline struct asb_job *open_with_job(struct fake *fake, const struct asb_job_spec *spec)
+{
+	struct talk talk = {.n = 0};
+	struct asb_job *job;
+
+	fake_open(fake);
+	job = start(fake, spec);
+	add_hello(&talk);
+	add_started(&talk, 1);
+	say(fake, &talk);
+	asb_buffer_reset(&fake->heard);
+	return job;
+}
+
+static inline void text_of(const struct asb_job *job, enum asb_stream stream, char *out, size_t cap)
+{
+	struct iovec iov[2];
+	size_t n = 0;
+
+	for (int i = 0, count = asb_job_peek(job, stream, iov); i < count; i++) {
+		assert_true(n + iov[i].iov_len < cap);
+		memcpy(out + n, iov[i].iov_base, iov[i].iov_len);
+		n += iov[i].iov_len;
+	}
+	assert_int_equal(n, asb_job_pending(job, stream));
+	out[n] = '\0';
+}
+
+static inline void assert_text(const struct asb_job *job, enum asb_stream stream,
+			       const char *expected)
+{
+	char text[256];
+
+	text_of(job, stream, text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static inline void assert_failed(struct fake *fake, const char *words)
+{
+	assert_int_equal(fake->rc, -1);
+	assert_int_equal(fake->err.status, ASB_STATUS_PLUGIN);
+	if (strstr(fake->err.message, words) == NULL)
+		fail_msg("\"%s\" does not hold \"%s\"", fake->err.message, words);
+	assert_int_equal(asb_session_events(fake->session), 0);
+	assert_int_equal(asb_session_timeout(fake->session), -1);
+}
+
+static inline void say_output(struct fake *fake, uint64_t from, size_t n)
+{
+	static const uint8_t zeros[4000];
+
+	while (n > 0) {
+		struct talk talk = {.n = 0};
+		size_t piece = n < sizeof(zeros) ? n : sizeof(zeros);
+
+		add_data(&talk, ASB_STDOUT, 1, from, zeros, piece);
+		say_bytes(fake, talk.bytes, talk.n);
+		from += piece;
+		n -= piece;
+	}
+	pump(fake);
+}
+
 #endif
