@@ -85,6 +85,8 @@ static void answer_hello(struct asb_conn *conn)
 			   sizeof(instance));
 	(void)asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_MAX_JOBS, 4, ASB_MAX_JOBS);
 	(void)asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_MAX_SPEC, 4, ASB_SPEC_MAX);
+	(void)asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_FEATURE, ASB_FEATURE_PTY,
+			   sizeof(ASB_FEATURE_PTY) - 1);
 	asb_conn_reply(conn, ASB_HELLO, 0, bytes, n);
 }
 
@@ -228,6 +230,16 @@ static void on_signal(struct asb_conn *conn, const struct asb_frame *frame)
 		asb_run_signal(job, number);
 }
 
+static void on_resize(struct asb_conn *conn, const struct asb_frame *frame)
+{
+	struct asb_job *job = asb_job_find(conn->session, frame->channel);
+	const struct asb_pty_size size = {.rows = asb_get16(frame->payload),
+					  .columns = asb_get16(frame->payload + 2)};
+
+	if (job != NULL)
+		asb_run_resize(job, size);
+}
+
 static void on_ack(struct asb_conn *conn, const struct asb_frame *frame)
 {
 	struct asb_job *job = asb_job_find(conn->session, frame->channel);
@@ -304,6 +316,7 @@ static const struct rule {
 	{ASB_SPEC, NO_STREAM, true, 0, on_spec},
 	{ASB_START, NO_STREAM, true, ASB_ID_LEN + 4, on_start},
 	{ASB_SIGNAL, NO_STREAM, true, 5, on_signal},
+	{ASB_RESIZE, NO_STREAM, true, 4, on_resize},
 	{ASB_ACK, NO_STREAM, true, 0, on_ack},
 	{ASB_DATA, IN_STREAM, true, ASB_DATA_HEADER + 1, on_data},
 	{ASB_CREDIT, OUT_STREAMS, true, 16, on_credit},

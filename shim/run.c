@@ -2,11 +2,13 @@
 #include "shim/run.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "shim/limits.h"
 #include "shim/oom.h"
+#include "shim/pty.h"
 #include "shim/spawn.h"
 #include "shim/verdict.h"
 
@@ -51,7 +53,7 @@ static void quiet_fired(struct asb_timer *timer)
 static void connect_streams(struct asb_job *job, const struct asb_spec *spec,
 			    const struct asb_spawned *spawned)
 {
-	if (asb_input_open(&job->in, spawned->stdin_fd) < 0)
+	if (asb_input_open(&job->in, spawned->stdin_fd, spec->has_pty) < 0)
 		(void)close(spawned->stdin_fd);
 	if (asb_output_open(&job->out, ASB_STDOUT, spawned->stdout_fd, spec->stdout_limit) < 0)
 		(void)close(spawned->stdout_fd);
@@ -74,7 +76,7 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 	job->oom_before = asb_oom_kills();
 	job->started_ns = asb_now();
 	if (asb_spawn(spec, &spawned) < 0) {
-		*why = (struct asb_refusal){ASB_FAILED_SYSTEM, errno, "cannot start a process"};
+		*why = (struct asb_refusal){ASB_FAILED_SYSTEM, errno, spawned.failed};
 		return -1;
 	}
 	job->timeout = (struct asb_timer){.fire = timeout_fired, .owner = job};
@@ -100,13 +102,29 @@ void asb_run_again(struct asb_job *job)
 		job->say_started = true;
 }
 
+/* On a terminal whoever is in the foreground is meant, as with its keys. KILL means the command. */
+static void send_signal(struct asb_job *job, int number)
+{
+	bool terminal = job->in.terminal && asb_watch_is_open(&job->in.watch);
+	bool sent = terminal && asb_pty_signal(job->in.watch.fd, number);
+
+	if (!sent || number == SIGKILL)
+		asb_tree_signal(job->tree, number);
+}
+
 void asb_run_signal(struct asb_job *job, int number)
 {
 	asb_verdict_read(job);
 	if (job->state == ASB_JOB_STARTING && number < 64)
 		job->pending_signals |= UINT64_C(1) << number;
 	else if (job->state == ASB_JOB_RUNNING && job->tree != NULL)
-		asb_tree_signal(job->tree, number);
+		send_signal(job, number);
+}
+
+void asb_run_resize(struct asb_job *job, struct asb_pty_size size)
+{
+	if (job->in.terminal && asb_watch_is_open(&job->in.watch))
+		asb_pty_resize(job->in.watch.fd, size);
 }
 
 void asb_run_acknowledge(struct asb_job *job)
@@ -142,6 +160,9 @@ void asb_run_settle(void)
 
 		if (job->state != ASB_JOB_STARTING && job->state != ASB_JOB_RUNNING)
 			continue;
+		/* A terminal that nobody looks at any more hangs up, as a pipe breaks. */
+		if (job->in.terminal && job->out.stopped)
+			asb_input_stop(&job->in);
 		asb_input_settle(&job->in);
 		asb_output_settle(&job->out);
 		asb_output_settle(&job->err);

@@ -19,8 +19,11 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 /* A repeated START: STARTED, or EXIT, becomes due again. */
 void asb_run_again(struct asb_job *job);
 
-/* To the command's group, as soon as the program runs. */
+/* To the command's group, on a terminal the one in the foreground, as soon as the program runs. */
 void asb_run_signal(struct asb_job *job, int number);
+
+/* A new size of its terminal, if it has one. */
+void asb_run_resize(struct asb_job *job, struct asb_pty_size size);
 
 /* ACK: frees the job when its EXIT was sent. */
 void asb_run_acknowledge(struct asb_job *job);

@@ -14,6 +14,7 @@
 #include "shim/exec.h"
 #include "shim/fds.h"
 #include "shim/loop.h"
+#include "shim/pty.h"
 #include "shim/reap.h"
 
 #ifndef PR_SET_CHILD_SUBREAPER
@@ -25,7 +26,8 @@ enum { IN, OUT, ERR, REPORT, PIPES };
 
 struct plumbing {
 	int pipe[PIPES][2];
-	int null; /* stdin of a job without stream 0, -1 otherwise */
+	int null;  /* stdin of a job without stream 0, -1 otherwise */
+	int slave; /* of a terminal in place of the first three pipes, -1 otherwise */
 };
 
 /* What failed in the child, sent through a pipe that a successful execve closes. */
@@ -62,10 +64,14 @@ static void clean_signals(void)
  * later one. */
 static int place_stdio(const struct plumbing *p)
 {
+	bool terminal = p->slave >= 0;
 	int in = p->null >= 0 ? p->null : p->pipe[IN][0];
 
-	if (dup2(in, STDIN_FILENO) < 0 || dup2(p->pipe[OUT][1], STDOUT_FILENO) < 0 ||
-	    dup2(p->pipe[ERR][1], STDERR_FILENO) < 0)
+	if (terminal && asb_pty_take(p->slave) < 0)
+		return -1;
+	if (dup2(terminal ? p->slave : in, STDIN_FILENO) < 0 ||
+	    dup2(terminal ? p->slave : p->pipe[OUT][1], STDOUT_FILENO) < 0 ||
+	    dup2(terminal ? p->slave : p->pipe[ERR][1], STDERR_FILENO) < 0)
 		return -1;
 	return 0;
 }
@@ -170,12 +176,12 @@ static void unplumb(struct plumbing *p)
 		asb_fds_drop(&p->pipe[i][1]);
 	}
 	asb_fds_drop(&p->null);
+	asb_fds_drop(&p->slave);
 }
 
-static int plumb(bool has_stdin, struct plumbing *p)
+static int plumb_streams(bool has_stdin, struct plumbing *p)
 {
-	*p = (struct plumbing){{{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, -1};
-	for (int i = 0; i < PIPES; i++) {
+	for (int i = IN; i <= ERR; i++) {
 		if (pipe2(p->pipe[i], O_CLOEXEC) < 0)
 			return -1;
 	}
@@ -186,10 +192,29 @@ static int plumb(bool has_stdin, struct plumbing *p)
 	} else if (asb_fds_nonblock(p->pipe[IN][1]) < 0) {
 		return -1;
 	}
-	if (asb_fds_nonblock(p->pipe[OUT][0]) < 0 || asb_fds_nonblock(p->pipe[ERR][0]) < 0 ||
-	    asb_fds_nonblock(p->pipe[REPORT][0]) < 0)
+	if (asb_fds_nonblock(p->pipe[OUT][0]) < 0 || asb_fds_nonblock(p->pipe[ERR][0]) < 0)
 		return -1;
 	return 0;
+}
+
+/* Written to and read from by two descriptors of one master, as if there were two pipes. */
+static int plumb_terminal(struct asb_pty_size size, struct plumbing *p)
+{
+	if (asb_pty_open(size, &p->pipe[OUT][0], &p->slave) < 0)
+		return -1;
+	p->pipe[IN][1] = fcntl(p->pipe[OUT][0], F_DUPFD_CLOEXEC, 0);
+	return p->pipe[IN][1] < 0 ? -1 : 0;
+}
+
+/* Returns NULL, or with errno what could not be had. */
+static const char *plumb(const struct asb_spec *spec, struct plumbing *p)
+{
+	*p = (struct plumbing){{{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, -1, -1};
+	if (pipe2(p->pipe[REPORT], O_CLOEXEC) < 0 || asb_fds_nonblock(p->pipe[REPORT][0]) < 0)
+		return "cannot start a process";
+	if (spec->has_pty)
+		return plumb_terminal(spec->size, p) < 0 ? "cannot open a terminal" : NULL;
+	return plumb_streams(spec->has_stdin, p) < 0 ? "cannot start a process" : NULL;
 }
 
 static int steal(int *fd)
@@ -205,9 +230,12 @@ int asb_spawn(const struct asb_spec *spec, struct asb_spawned *out)
 	struct plumbing p;
 	int error;
 
-	*out = (struct asb_spawned){-1, -1, -1, -1, -1};
-	if (plumb(spec->has_stdin, &p) == 0)
+	*out = (struct asb_spawned){-1, -1, -1, -1, -1, NULL};
+	out->failed = plumb(spec, &p);
+	if (out->failed == NULL) {
 		out->keeper = fork();
+		out->failed = "cannot start a process";
+	}
 	error = errno;
 	if (out->keeper == 0)
 		keep(spec, &p);

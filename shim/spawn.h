@@ -22,11 +22,12 @@ struct asb_spawned {
 	int report;   /* end of file: no keeper writes any more */
 	int stdin_fd; /* -1 without stream 0 */
 	int stdout_fd;
-	int stderr_fd;
+	int stderr_fd;	    /* -1 with a terminal, whose master the two others are */
+	const char *failed; /* what could not be had, when asb_spawn fails; static */
 };
 
-/* Returns 0, or -1 with errno; then nothing was started. What happens after is told by reports
- * (report.h). */
+/* Returns 0, or -1 with errno and out->failed; then nothing was started. What happens after is told
+ * by reports (report.h). */
 int asb_spawn(const struct asb_spec *spec, struct asb_spawned *out);
 
 #endif

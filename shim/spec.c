@@ -81,6 +81,17 @@ static const char *number(const struct asb_attr *attr, uint64_t max, uint64_t *o
 	return *out > max ? "an integer is out of range" : NULL;
 }
 
+static const char *set_size(const struct asb_attr *attr, struct asb_spec *spec)
+{
+	if (attr->length != 4)
+		return "the size of the terminal has a wrong length";
+	if (asb_get16(attr->value) > 0)
+		spec->size.rows = asb_get16(attr->value);
+	if (asb_get16(attr->value + 2) > 0)
+		spec->size.columns = asb_get16(attr->value + 2);
+	return NULL;
+}
+
 static const char *set_number(const struct asb_attr *attr, struct asb_spec *spec)
 {
 	uint64_t value = 0;
@@ -90,6 +101,10 @@ static const char *set_number(const struct asb_attr *attr, struct asb_spec *spec
 	case ASB_SPEC_STDIN:
 		wrong = number(attr, 1, &value);
 		spec->has_stdin = value == 1;
+		return wrong;
+	case ASB_SPEC_PTY:
+		wrong = number(attr, 1, &value);
+		spec->has_pty = value == 1;
 		return wrong;
 	case ASB_SPEC_TIMEOUT_MS:
 		return number(attr, UINT64_MAX, &spec->timeout_ms);
@@ -119,6 +134,8 @@ static const char *take(const struct asb_attr *attr, uint8_t *value, struct asb_
 		return add_var(count, text_of(value, attr->length));
 	case ASB_SPEC_CWD:
 		return set_cwd(spec, text_of(value, attr->length));
+	case ASB_SPEC_SIZE:
+		return set_size(attr, spec);
 	default:
 		return set_number(attr, spec);
 	}
@@ -139,7 +156,8 @@ const char *asb_spec_parse(uint8_t *bytes, size_t n, char **base, struct asb_spe
 	size_t at = 0;
 	int more;
 
-	*out = (struct asb_spec){.grace_ms = ASB_GRACE_MS,
+	*out = (struct asb_spec){.size = {.rows = 24, .columns = 80},
+				 .grace_ms = ASB_GRACE_MS,
 				 .stdout_limit = ASB_OUTPUT_LIMIT,
 				 .stderr_limit = ASB_OUTPUT_LIMIT};
 	add_base(&count, base);

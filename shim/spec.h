@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/pty.h"
+
 /*
  * Everything is borrowed: from the description's bytes, from the base environment, and argv and
  * envp from static arrays that the next description overwrites. Exactly one of argv
@@ -20,6 +22,8 @@ struct asb_spec {
 	char **envp;
 	char *cwd; /* NULL: that of PID 1 */
 	bool has_stdin;
+	bool has_pty; /* stdin, stdout and stderr are a terminal */
+	struct asb_pty_size size;
 	uint64_t timeout_ms; /* 0: none */
 	uint32_t grace_ms;
 	uint64_t stdout_limit;

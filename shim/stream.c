@@ -5,6 +5,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/pty.h"
+
 /* A frame smaller than this is only sent when there is no more to send: the buffer is nearly full.
  */
 #define WORTH_A_FRAME 4096u
@@ -48,7 +50,7 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 	o->full = false;
 	o->stopped = false;
 	o->ended = false;
-	return asb_watch_open(&o->watch, fd, output_ready, o);
+	return fd < 0 ? 0 : asb_watch_open(&o->watch, fd, output_ready, o);
 }
 
 int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
@@ -157,7 +159,7 @@ static void input_ready(struct asb_watch *watch, short events)
 	/* Writing itself is done by asb_input_settle, which follows every event. */
 }
 
-int asb_input_open(struct asb_input *in, int fd)
+int asb_input_open(struct asb_input *in, int fd, bool terminal)
 {
 	asb_ring_init(&in->ring, in->ring.bytes, in->ring.size);
 	in->written = 0;
@@ -166,6 +168,9 @@ int asb_input_open(struct asb_input *in, int fd)
 	in->ended = false;
 	in->stopped = fd < 0;
 	in->say_stop = false;
+	in->terminal = terminal;
+	in->in_line = false;
+	in->end_typed = false;
 	if (fd < 0)
 		return 0;
 	return asb_watch_open(&in->watch, fd, input_ready, in);
@@ -205,15 +210,29 @@ const char *asb_input_end(struct asb_input *in, uint64_t offset)
 	return NULL;
 }
 
-void asb_input_stop(struct asb_input *in)
+static void drop_input(struct asb_input *in)
 {
-	asb_watch_close(&in->watch);
 	if (in->stopped)
 		return;
 	in->stopped = true;
 	/* A client that has sent everything, all of which was taken, needs to know nothing. */
 	in->say_stop = !in->ended || asb_ring_used(&in->ring) > 0;
 	asb_ring_consume(&in->ring, in->ring.end);
+}
+
+void asb_input_stop(struct asb_input *in)
+{
+	asb_watch_close(&in->watch);
+	drop_input(in);
+}
+
+/* The last of n bytes in one or two pieces. */
+static uint8_t last_of(const struct iovec iov[2], size_t n)
+{
+	size_t first = iov[0].iov_len;
+
+	return n <= first ? ((const uint8_t *)iov[0].iov_base)[n - 1]
+			  : ((const uint8_t *)iov[1].iov_base)[n - first - 1];
 }
 
 static void drain_input(struct asb_input *in)
@@ -226,11 +245,32 @@ static void drain_input(struct asb_input *in)
 		return;
 	n = writev(in->watch.fd, iov, pieces);
 	if (n > 0) {
+		uint8_t last = last_of(iov, (size_t)n);
+
+		in->in_line = last != '\n' && last != '\r';
 		in->written += (uint64_t)n;
 		asb_ring_consume(&in->ring, in->ring.start + (uint64_t)n);
 	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		asb_input_stop(in);
+		if (in->terminal)
+			drop_input(in); /* closing it would hang up on the command */
+		else
+			asb_input_stop(in);
 	}
+}
+
+/* Not waited for without need: without a process at the other end it is hung up for ever. */
+static void settle_terminal(struct asb_input *in)
+{
+	bool more = asb_ring_used(&in->ring) > 0;
+
+	if (!more && in->ended && !in->stopped && !in->end_typed) {
+		in->end_typed = asb_pty_type_end(in->watch.fd, &in->in_line);
+		more = !in->end_typed;
+	}
+	if (more)
+		asb_watch_want(&in->watch, POLLOUT);
+	else
+		asb_watch_rest(&in->watch);
 }
 
 void asb_input_settle(struct asb_input *in)
@@ -240,7 +280,9 @@ void asb_input_settle(struct asb_input *in)
 	drain_input(in);
 	if (!asb_watch_is_open(&in->watch))
 		return;
-	if (asb_ring_used(&in->ring) > 0)
+	if (in->terminal)
+		settle_terminal(in);
+	else if (asb_ring_used(&in->ring) > 0)
 		asb_watch_want(&in->watch, POLLOUT);
 	else if (in->ended)
 		asb_watch_close(&in->watch);

@@ -3,7 +3,8 @@
  * stream.h - the three streams of a job between its pipes and the frames (docs/protocol.md §5).
  *
  * Output: pipe -> ring -> DATA. A byte leaves the ring when the client has consumed it. Input: DATA
- * -> ring -> pipe; a byte is consumed when it was written to the pipe. A pipe is only waited for
+ * -> ring -> pipe; a byte is consumed when it was written to the pipe. A terminal is like a pipe in
+ * each direction, both of which are its master (pty.h). A pipe is only waited for
  * while its ring can take or give something, so a stream without credit stops itself and nothing
  * else.
  */
@@ -41,9 +42,13 @@ struct asb_input {
 	bool ended;		/* EOF was received */
 	bool stopped;		/* what still comes is dropped */
 	bool say_stop;		/* STOP is to be sent */
+	bool terminal;		/* the watch is a master, open until asb_input_stop */
+	bool in_line;		/* typed into the terminal since the last end of a line */
+	bool end_typed;		/* the end of input was made known to it */
 };
 
-/* fd is taken over; -1 when the watch table is full. The ring's storage is empty. */
+/* fd is taken over; -1: there is none. Returns -1 when the watch table is full. The ring's storage
+ * is empty. */
 int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit);
 /* CREDIT from the client; -1: it is beyond what was sent. */
 int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit);
@@ -63,7 +68,7 @@ bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel
 bool asb_output_end(struct asb_output *o, struct asb_out *out, uint32_t channel);
 
 /* fd may be -1: stdin is /dev/null and what comes is dropped. */
-int asb_input_open(struct asb_input *in, int fd);
+int asb_input_open(struct asb_input *in, int fd, bool terminal);
 /* DATA and EOF from the client; NULL, or how they break the protocol. */
 const char *asb_input_data(struct asb_input *in, const struct asb_frame *frame);
 const char *asb_input_end(struct asb_input *in, uint64_t offset);

@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 		cmocka_set_test_filter(argv[1]);
 	failed += asb_test_commands();
 	failed += asb_test_streams();
+	failed += asb_test_terminal();
 	failed += asb_test_processes();
 	failed += asb_test_life();
 	failed += asb_test_protocol();

@@ -29,6 +29,7 @@ int suite_teardown(void **state);
 
 int asb_test_commands(void);
 int asb_test_streams(void);
+int asb_test_terminal(void);
 int asb_test_processes(void);
 int asb_test_life(void);
 int asb_test_protocol(void);
