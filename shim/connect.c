@@ -50,8 +50,8 @@ static int try_once(void)
 	return -1;
 }
 
-/* A connected socket, or -1 after two seconds. EAGAIN: too many are waiting to be accepted. */
-static int reach_init(void)
+/* EAGAIN: too many are waiting to be accepted. */
+static int wait_for_init(void)
 {
 	int64_t end = asb_now() + (int64_t)WAIT_MS * 1000000;
 	int pause = WAIT_FIRST_MS;
@@ -72,6 +72,17 @@ static int reach_init(void)
 		(void)asb_loop_wait(NULL, 0, pause);
 		pause = pause * 2 < WAIT_LONGEST_MS ? pause * 2 : WAIT_LONGEST_MS;
 	}
+}
+
+int asb_connect_reach(void)
+{
+	int fd = wait_for_init();
+
+	if (fd >= 0 && !asb_peer_is_init(fd)) {
+		asb_say("refused to talk to a process that is not PID 1 of this container");
+		asb_fds_drop(&fd);
+	}
+	return fd;
 }
 
 static bool wants_input(const struct way *way)
@@ -169,13 +180,9 @@ int asb_connect(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	asb_fds_fill_stdio();
-	sock = reach_init();
+	sock = asb_connect_reach();
 	if (sock < 0)
 		return EXIT_FAILED;
-	if (!asb_peer_is_init(sock)) {
-		asb_say("refused to talk to a process that is not PID 1 of this container");
-		return EXIT_FAILED;
-	}
 	(void)asb_fds_nonblock(STDOUT_FILENO);
 	code = copy(sock);
 	/* The flag belongs to the open file, which others may share. */

@@ -14,4 +14,8 @@
  */
 int asb_connect(void);
 
+/* The socket alone, non-blocking: connected to PID 1 and to nobody else. -1, with text on stderr,
+ * after two seconds. */
+int asb_connect_reach(void);
+
 #endif

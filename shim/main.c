@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "shim/connect.h"
+#include "shim/connect_mux.h"
 #include "shim/init.h"
 #include "shim/protocol/frame.h"
 #include "shim/say.h"
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) == 0)
 			return modes[i].run();
 	}
-	asb_say("usage: " ASB_PROGRAM_NAME " init | connect | version");
+	if (argc == 3 && strcmp(argv[1], "connect") == 0 && strcmp(argv[2], "mux") == 0)
+		return asb_connect_mux();
+	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version");
 	return EXIT_USAGE;
 }

@@ -45,5 +45,6 @@ int main(int argc, char **argv)
 	failed += asb_test_life();
 	failed += asb_test_protocol();
 	failed += asb_test_limits();
+	failed += asb_test_mux();
 	return failed == 0 ? 0 : 1;
 }

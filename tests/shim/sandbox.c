@@ -270,6 +270,14 @@ void sandbox_stop(struct sandbox *box)
 pid_t sandbox_exec(const struct sandbox *box, const char *program, const char *arg, int in, int out,
 		   int err)
 {
+	const char *const argv[] = {program, arg, NULL};
+
+	return sandbox_exec_argv(box, argv, in, out, err);
+}
+
+pid_t sandbox_exec_argv(const struct sandbox *box, const char *const *argv, int in, int out,
+			int err)
+{
 	pid_t outer = fork();
 	pid_t inner;
 	int status;
@@ -288,7 +296,7 @@ pid_t sandbox_exec(const struct sandbox *box, const char *program, const char *a
 		drop_rights();
 		(void)syscall(SYS_close_range, 3, ~0u, 0);
 		(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-		execl(program, program, arg, (char *)NULL);
+		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	/* This one must not keep a pipe of the program open. */

@@ -39,6 +39,9 @@ void sandbox_stop(struct sandbox *box);
  */
 pid_t sandbox_exec(const struct sandbox *box, const char *program, const char *arg, int in, int out,
 		   int err);
+/* The same with any number of arguments: NULL-ended, the program first. */
+pid_t sandbox_exec_argv(const struct sandbox *box, const char *const *argv, int in, int out,
+			int err);
 
 /* Waits until PID 1 has ended; false after `ms`. */
 bool sandbox_wait(struct sandbox *box, int ms);

@@ -34,5 +34,6 @@ int asb_test_processes(void);
 int asb_test_life(void);
 int asb_test_protocol(void);
 int asb_test_limits(void);
+int asb_test_mux(void);
 
 #endif
