@@ -15,6 +15,9 @@
 #include "plugin/kube/http_parts.h"
 #include "plugin/kube/keypair.h"
 
+#define MOST_ROUNDS 16	      /* a stream that never pauses must not keep its caller waiting */
+#define LONGEST_SLEEP_MS 1000 /* while something runs: what move() promises has this gap */
+
 /* A certificate of the kubeconfig: those of a plugin have been looked at. */
 static int check_identity(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
 {
@@ -106,6 +109,7 @@ static int launch(struct asb_http *http, struct asb_http_request *request, bool 
 	if (asb_transfer_set_up(transfer, url) == 0 &&
 	    curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK) {
 		asb_trace_request(transfer);
+		http->launched = true;
 		return 0;
 	}
 	free_transfer(transfer);
@@ -272,7 +276,7 @@ static void finish_all(struct asb_http *http)
 	}
 }
 
-static int move(struct asb_http *http, struct asb_error *err)
+static int perform(struct asb_http *http, struct asb_error *err)
 {
 	CURLMcode code;
 	CURLMsg *message;
@@ -295,6 +299,29 @@ static int move(struct asb_http *http, struct asb_error *err)
 	return 0;
 }
 
+/*
+ * Moves all transfers as far as they get. What one of them reads may be for another one, which is
+ * only looked at in the next round: libcurl sets a timer for that, but up to 7.88 at least it
+ * drops timers younger than a millisecond (multi.c, add_next_timeout), and a transfer whose answer
+ * is there would sleep until something else arrives. So it ends with a round that had nothing to
+ * read, or the poll that follows returns at once.
+ */
+static int move(struct asb_http *http, struct asb_error *err)
+{
+	int ready = 1;
+
+	for (int rounds = 0; rounds < MOST_ROUNDS && ready > 0; rounds++) {
+		CURLMcode code;
+
+		if (perform(http, err) != 0)
+			return -1;
+		code = curl_multi_poll(http->multi, NULL, 0, 0, &ready);
+		if (code != CURLM_OK)
+			return fail_multi(code, err);
+	}
+	return perform(http, err);
+}
+
 static struct curl_waitfd *waitfds(struct asb_http *http, const struct pollfd *fds, unsigned n)
 {
 	if (n > http->waitfd_room) {
@@ -313,22 +340,35 @@ static struct curl_waitfd *waitfds(struct asb_http *http, const struct pollfd *f
 	return http->waitfds;
 }
 
+/* Waits for transfers and descriptors, and moves what is ready. */
+static int wait_and_move(struct asb_http *http, const struct pollfd *fds, unsigned n,
+			 int timeout_ms, struct asb_error *err)
+{
+	struct curl_waitfd *own = waitfds(http, fds, n);
+	int most = http->running == NULL ? INT_MAX : LONGEST_SLEEP_MS;
+	int ready = 0;
+	CURLMcode code;
+
+	code = curl_multi_poll(http->multi, own, n,
+			       timeout_ms < 0 || timeout_ms > most ? most : timeout_ms, &ready);
+	if (code != CURLM_OK)
+		return fail_multi(code, err);
+	for (unsigned i = 0; i < n; i++)
+		ready -= own[i].revents != 0;
+	return ready > 0 ? move(http, err) : perform(http, err);
+}
+
 int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int timeout_ms,
 		  struct asb_error *err)
 {
-	CURLMcode code;
+	bool launched = http->launched;
 
 	http->progress = 0;
-	if (move(http, err) != 0)
+	http->launched = false;
+	if (launched && move(http, err) != 0)
 		return -1;
-	if (http->progress == 0) {
-		code = curl_multi_poll(http->multi, waitfds(http, fds, n), n,
-				       timeout_ms < 0 ? INT_MAX : timeout_ms, NULL);
-		if (code != CURLM_OK)
-			return fail_multi(code, err);
-		if (move(http, err) != 0)
-			return -1;
-	}
+	if (http->progress == 0 && wait_and_move(http, fds, n, timeout_ms, err) != 0)
+		return -1;
 	/* curl keeps hang-ups and errors to itself, so the descriptors are asked again. */
 	for (unsigned i = 0; i < n; i++)
 		fds[i].revents = 0;
