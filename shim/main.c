@@ -6,6 +6,7 @@
 
 #include "shim/connect.h"
 #include "shim/connect_mux.h"
+#include "shim/file.h"
 #include "shim/init.h"
 #include "shim/protocol/frame.h"
 #include "shim/say.h"
@@ -30,6 +31,15 @@ static int run_version(void)
 	return write(STDOUT_FILENO, line, text.length) == (ssize_t)text.length ? 0 : 1;
 }
 
+/* Modes that are commands of the sandbox, run as jobs: what follows their name is theirs. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"put", asb_file_put},
+	{"get", asb_file_get},
+};
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -48,8 +58,12 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], modes[i].name) == 0)
 			return modes[i].run();
 	}
+	for (size_t i = 0; argc >= 2 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 2, argv + 2);
+	}
 	if (argc == 3 && strcmp(argv[1], "connect") == 0 && strcmp(argv[2], "mux") == 0)
 		return asb_connect_mux();
-	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version");
+	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version | put ... | get ...");
 	return EXIT_USAGE;
 }
