@@ -10,7 +10,7 @@
 struct watched {
 	struct pollfd fds[5];
 	unsigned n;
-	int session; /* index, -1: not watched */
+	int connection; /* index, -1: not watched */
 };
 
 static int watch(struct watched *watched, int fd, short events)
@@ -23,12 +23,13 @@ static void collect(struct asb_attach *attach, struct watched *watched)
 {
 	size_t i;
 
-	*watched = (struct watched){.session = -1};
+	*watched = (struct watched){.connection = -1};
 	watch(watched, attach->interrupts->fd, POLLIN);
-	if (!attach->over)
-		watched->session =
-			watch(watched, attach->session_fd, asb_session_events(attach->session));
-	if (asb_session_ready(attach->session) && asb_stream_in_wanted(&attach->in, attach->job))
+	if (asb_connection_fd(attach->connection) >= 0)
+		watched->connection = watch(watched, asb_connection_fd(attach->connection),
+					    asb_connection_events(attach->connection));
+	if (asb_session_ready(attach->connection->session) &&
+	    asb_stream_in_wanted(&attach->in, attach->job))
 		watch(watched, attach->in.fd, POLLIN);
 	for (i = 0; i < 2; i++)
 		if (asb_stream_out_wanted(&attach->outs[i], attach->job))
@@ -44,8 +45,7 @@ static int timeout(const struct asb_attach *attach)
 {
 	int ms = attach->deadline == 0 ? -1 : asb_poll_timeout(attach->deadline);
 
-	if (!attach->over)
-		ms = asb_nearer_timeout(ms, asb_session_timeout(attach->session));
+	ms = asb_nearer_timeout(ms, asb_connection_timeout(attach->connection));
 	if (watches_sandbox(attach))
 		ms = asb_nearer_timeout(ms, asb_sandbox_timeout(attach->sandbox));
 	return ms;
@@ -90,14 +90,13 @@ static bool take_signal(struct asb_attach *attach, int number)
 	return true;
 }
 
-static void step_session(struct asb_attach *attach, const struct watched *watched)
+static void step_connection(struct asb_attach *attach, const struct watched *watched)
 {
 	const struct asb_job_view *view = asb_job_view(attach->job);
 	struct asb_error ignored = ASB_ERROR_INIT; /* the job's view holds the same */
-	short revents = watched->session < 0 ? 0 : watched->fds[watched->session].revents;
+	short revents = watched->connection < 0 ? 0 : watched->fds[watched->connection].revents;
 
-	if (!attach->over && asb_session_step(attach->session, revents, &ignored) != 0)
-		attach->over = true;
+	asb_connection_step(attach->connection, revents, &ignored);
 	if (!attach->said_started &&
 	    (view->state == ASB_JOB_RUNNING || view->state == ASB_JOB_ENDED)) {
 		attach->said_started = true;
@@ -117,7 +116,7 @@ static int pump(struct asb_attach *attach, struct asb_error *err)
 {
 	size_t i;
 
-	if (asb_session_ready(attach->session) &&
+	if (asb_session_ready(attach->connection->session) &&
 	    asb_stream_in_pump(&attach->in, attach->job, err) != 0)
 		return -1;
 	if (!attach->said_output && !all_handed_on(attach)) {
@@ -178,7 +177,7 @@ enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *
 		number = asb_interrupts_take(attach->interrupts);
 		if (number != 0 && !take_signal(attach, number))
 			return ASB_ATTACH_INTERRUPTED;
-		step_session(attach, &watched);
+		step_connection(attach, &watched);
 		if (pump(attach, err) != 0)
 			return ASB_ATTACH_FAILED;
 		if (attach->turn != NULL)

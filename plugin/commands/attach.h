@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attach.h - the loop that joins one job with our descriptors until it has ended, while the lease
- * of its sandbox is renewed and signals are passed on.
+ * of its sandbox is renewed, signals are passed on and a connection that was lost is made again.
  */
 #ifndef ASB_ATTACH_H
 #define ASB_ATTACH_H
 
+#include "plugin/commands/connection.h"
 #include "plugin/commands/interrupts.h"
 #include "plugin/commands/streams.h"
 #include "plugin/kube/http.h"
 #include "plugin/sandbox/sandbox.h"
-#include "plugin/session/session.h"
 
 struct asb_attach {
 	/* set by the caller, borrowed */
 	struct asb_http *http;
 	struct asb_sandbox *sandbox; /* NULL: there is none to keep alive */
-	struct asb_session *session;
-	int session_fd;
-	struct asb_job *job;
+	struct asb_connection *connection;
+	struct asb_job *job; /* of its session */
 	const struct asb_interrupts *interrupts;
 	struct asb_stream_in in;
 	struct asb_stream_out outs[2];
@@ -28,7 +27,6 @@ struct asb_attach {
 	void *context;
 
 	/* own */
-	bool over; /* the session has failed */
 	bool said_started, said_output;
 	bool signalled;		 /* the command was sent a signal */
 	int64_t deadline;	 /* monotonic ms after which nothing is waited for, 0: none */
@@ -44,12 +42,13 @@ enum asb_attach_end {
 };
 
 /*
- * stdin is not read before the shim has answered, so that until then nothing is lost when the
- * stream has to be opened anew.
+ * stdin is not read before the shim has answered: what is typed for a command that never runs is
+ * somebody else's.
  *
  * Signals: before the command runs each ends the wait. Then the first SIGINT goes to the command,
  * SIGTERM and SIGHUP go there too and end the wait 2 s later; a second signal ends it at once.
- * When the sandbox has failed, an exit record is still waited for, 3 s.
+ * When the sandbox has failed, an exit record is still waited for, 3 s. While the connection is
+ * lost signals wait with it; a second one ends that, too.
  */
 enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *err);
 

@@ -8,9 +8,6 @@
 #include "plugin/commands/connection.h"
 #include "plugin/commands/run.h"
 
-#define FIRST_PAUSE_MS 100
-#define LONGEST_PAUSE_MS 1000
-#define MOST_TRIES 30
 #define EARLY_MS 3000
 
 static void on_started(void *context)
@@ -28,6 +25,19 @@ static void on_output(void *context)
 
 	if (run->streams == NULL) /* else nobody but us writes to the terminal */
 		asb_progress_finish(&run->progress);
+}
+
+/* That a connection is lost and made again is worth no word when it is quick. */
+static void on_changed(void *context, const struct asb_error *why)
+{
+	struct asb_run *run = context;
+	const char *name = asb_sandbox_name(run->sandbox);
+
+	if (why != NULL)
+		asb_progress_show(&run->progress, "sandbox %s: connection lost, trying again (%s)",
+				  name, why->message);
+	else
+		asb_progress_show(&run->progress, "sandbox %s: connected again", name);
 }
 
 static void on_turn(void *context)
@@ -74,8 +84,9 @@ static void note_job(struct asb_run *run, const struct asb_connection *connectio
 	outcome->bytes[ASB_STDOUT] = view->received[ASB_STDOUT];
 	outcome->bytes[ASB_STDERR] = view->received[ASB_STDERR];
 	asb_session_traffic(connection->session, &sent, &received);
-	outcome->wire_sent += sent;
-	outcome->wire_received += received;
+	outcome->wire_sent = sent;
+	outcome->wire_received = received;
+	outcome->reconnects = asb_session_resumptions(connection->session);
 }
 
 /* No exit record: whatever the stream's end looked like, that is a failure. `err` says how it was
@@ -105,30 +116,14 @@ static int explain_loss(struct asb_run *run, const struct asb_attach *attach, st
 	return -1;
 }
 
-/* Whoever was refused for old credentials, and has new ones since, is let in now. Once. */
-static bool credentials_renewed(struct asb_run *run, const struct asb_error *err)
-{
-	if (err->http != 401 || run->renewed ||
-	    asb_kubeconfig_generation(&run->kubeconfig) == run->generation)
-		return false;
-	run->renewed = true;
-	return true;
-}
-
-/* The session has ended without an exit record. 1: nothing was sent yet, it may be tried again. */
-static int judge_loss(struct asb_run *run, struct asb_connection *connection,
-		      const struct asb_attach *attach, struct asb_error *err)
+/* The session has ended without an exit record. */
+static int judge_loss(struct asb_run *run, const struct asb_attach *attach, struct asb_error *err)
 {
 	if (asb_failed(&attach->failed))
 		return explain_loss(run, attach, err);
-	switch (asb_connection_explain(connection, err)) {
-	case ASB_CONNECTION_TOO_EARLY:
-		return 1;
-	case ASB_CONNECTION_REFUSED:
-		return run->used_early || credentials_renewed(run, err) ? 1 : -1;
-	case ASB_CONNECTION_LOST:
-		break;
-	}
+	if (asb_connection_explain(attach->connection, err) != ASB_WAY_LOST &&
+	    !asb_session_ready(attach->connection->session))
+		return -1;
 	return explain_loss(run, attach, err);
 }
 
@@ -145,14 +140,13 @@ static int take_end(struct asb_run *run, const struct asb_job_view *view, struct
 	return status;
 }
 
-/* One try. 1: it came too early and may be tried again. */
-static int try_once(struct asb_run *run, struct asb_connection *connection, struct asb_error *err)
+/* Runs the job over that connection. */
+static int go_through(struct asb_run *run, struct asb_connection *connection, struct asb_error *err)
 {
 	struct asb_attach attach = {
 		.http = run->http,
 		.sandbox = run->sandbox,
-		.session = connection->session,
-		.session_fd = asb_connection_fd(connection),
+		.connection = connection,
 		.interrupts = &run->interrupts,
 		.started = on_started,
 		.output = on_output,
@@ -173,7 +167,7 @@ static int try_once(struct asb_run *run, struct asb_connection *connection, stru
 		run->outcome.status = take_end(run, asb_job_view(attach.job), err);
 		return 0;
 	case ASB_ATTACH_LOST:
-		return judge_loss(run, connection, &attach, err);
+		return judge_loss(run, &attach, err);
 	case ASB_ATTACH_INTERRUPTED:
 		run->outcome.signal = attach.signal;
 		return -1;
@@ -183,21 +177,13 @@ static int try_once(struct asb_run *run, struct asb_connection *connection, stru
 	return -1;
 }
 
-/* Waits a little while the sandbox is kept alive. */
-static int pause_for(struct asb_run *run, int ms, struct asb_error *err)
+static int open_way(struct asb_run *run, struct asb_connection *connection, const char *pod,
+		    bool early, struct asb_error *err)
 {
-	int64_t deadline = asb_monotonic_ms() + ms;
+	const struct asb_way way = asb_way_exec(&run->kubeconfig, run->sandbox,
+						run->plan.sandbox.namespace_, pod, early);
 
-	while (asb_poll_timeout(deadline) > 0) {
-		struct pollfd fd = {.fd = run->interrupts.fd, .events = POLLIN};
-		int timeout = asb_nearer_timeout(asb_poll_timeout(deadline),
-						 asb_sandbox_timeout(run->sandbox));
-
-		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
-		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
-			return -1;
-	}
-	return 0;
+	return asb_connection_open(connection, &way, err);
 }
 
 void asb_run_connect_early(struct asb_run *run)
@@ -210,9 +196,7 @@ void asb_run_connect_early(struct asb_run *run)
 		return;
 	run->early_pod = asb_strdup(pod);
 	run->early_ms = asb_monotonic_ms();
-	run->generation = asb_kubeconfig_generation(&run->kubeconfig);
-	asb_connection_open(&run->early, &run->kubeconfig, run->sandbox,
-			    run->plan.sandbox.namespace_, pod, &ignored);
+	open_way(run, &run->early, pod, true, &ignored);
 }
 
 /* One that was opened early will do if it leads to the right pod. An old one may be stale. */
@@ -221,39 +205,26 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 {
 	const char *pod = asb_sandbox_pod(run->sandbox);
 
-	if (run->early.exec != NULL && strcmp(run->early_pod, pod) == 0 &&
+	if (run->early.session != NULL && strcmp(run->early_pod, pod) == 0 &&
 	    asb_poll_timeout(run->early_ms + EARLY_MS) > 0) {
 		*connection = run->early;
 		run->early = (struct asb_connection){0};
-		run->used_early = true;
 		return 0;
 	}
-	run->used_early = false;
-	run->generation = asb_kubeconfig_generation(&run->kubeconfig);
-	return asb_connection_open(connection, &run->kubeconfig, run->sandbox,
-				   run->plan.sandbox.namespace_, pod, err);
+	return open_way(run, connection, pod, false, err);
 }
 
 int asb_run_converse(struct asb_run *run, struct asb_error *err)
 {
-	int pause = FIRST_PAUSE_MS;
-	int tries, rc = 1;
+	struct asb_connection connection;
+	int rc;
 
-	for (tries = 1; rc == 1; tries++) {
-		struct asb_connection connection;
-
-		if (open_connection(run, &connection, err) != 0)
-			return -1;
-		rc = try_once(run, &connection, err);
-		asb_connection_close(&connection);
-		if (rc != 1)
-			break;
-		if (tries >= MOST_TRIES || asb_poll_timeout(run->give_up_ms) == 0)
-			return asb_wrap(err, "the sandbox runs, but lets nobody in");
-		asb_error_clear(err);
-		if (pause_for(run, pause, err) != 0)
-			return -1;
-		pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2;
-	}
+	if (open_connection(run, &connection, err) != 0)
+		return -1;
+	connection.give_up_ms = run->give_up_ms;
+	connection.changed = on_changed;
+	connection.context = run;
+	rc = go_through(run, &connection, err);
+	asb_connection_close(&connection);
 	return rc;
 }

@@ -140,6 +140,7 @@ char *asb_outcome_json(const struct asb_outcome *outcome, const struct asb_sandb
 	asb_json_set_bool(json, "oomKilled", outcome->ended && record->oom_killed);
 	add_durations(json, &outcome->timeline);
 	add_bytes(json, outcome);
+	asb_json_set_number(json, "reconnects", outcome->reconnects);
 	add_error(json, outcome, err);
 	return asb_json_print(json);
 }

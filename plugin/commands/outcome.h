@@ -15,6 +15,7 @@ struct asb_outcome {
 	struct asb_exit_record record;
 	uint64_t bytes[3]; /* of stdin, stdout, stderr */
 	uint64_t wire_sent, wire_received;
+	unsigned reconnects; /* how often the connection was lost and made again */
 	struct asb_timeline timeline;
 };
 

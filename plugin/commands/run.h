@@ -35,9 +35,6 @@ struct asb_run {
 	struct asb_connection early;
 	char *early_pod;
 	int64_t early_ms;
-	bool used_early; /* the connection in use was opened so: its refusal may be out of date */
-	unsigned generation; /* of the credentials when it was opened */
-	bool renewed;	     /* they have been refused and renewed once */
 };
 
 /* What the user is told while the sandbox goes through its phases. */

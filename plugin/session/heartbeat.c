@@ -9,7 +9,7 @@
  * the last byte, so that a plugin that was stopped for a while does not blame the shim. */
 static int64_t patience(const struct asb_session *session)
 {
-	return (session->hello ? ASB_SESSION_LOST_MS : GREETING_MS) - ASB_SESSION_LISTEN_MS;
+	return (session->greeted ? ASB_SESSION_LOST_MS : GREETING_MS) - ASB_SESSION_LISTEN_MS;
 }
 
 static int64_t later(int64_t a, int64_t b)

@@ -21,6 +21,7 @@
 struct rig {
 	struct asb_kubeconfig kubeconfig;
 	struct asb_interrupts interrupts;
+	struct asb_connection connection;
 	struct asb_attach attach;
 	struct asb_error err;
 	enum asb_attach_end end;
@@ -48,26 +49,48 @@ static void on_output(void *context)
 	rig->output++;
 }
 
+static int open_way(void *context, struct asb_error *err)
+{
+	struct rig *rig = context;
+
+	(void)err;
+	return rig->fd;
+}
+
+/* There is one stream to this shim, and no other. */
+static enum asb_way_end close_way(void *context, bool heard, struct asb_error *err)
+{
+	struct rig *rig = context;
+
+	(void)heard;
+	close(rig->fd);
+	rig->fd = -1;
+	if (err != NULL)
+		asb_fail(err, "the stream was lost");
+	return ASB_WAY_REFUSED;
+}
+
 /* A connection to a shim that follows the script; in, out and error are our descriptors. */
 static void set_up(struct rig *rig, const struct fake_script *script, int in, int out, int error)
 {
 	static char server[] = "https://127.0.0.1:1";
 	static const struct asb_job_spec spec = {.line = "true", .has_stdin = true};
+	const struct asb_way way = {open_way, close_way, NULL, rig};
 
 	*rig = (struct rig){.kubeconfig.server = server, .interrupts.fd = -1};
 	rig->shim = fake_start(script, &rig->fd);
 	fcntl(rig->fd, F_SETFL, O_NONBLOCK);
 	assert_int_equal(asb_interrupts_open(&rig->interrupts, &rig->err), 0);
+	assert_int_equal(asb_connection_open(&rig->connection, &way, &rig->err), 0);
 	rig->attach = (struct asb_attach){
 		.http = asb_http_new(&rig->kubeconfig, &rig->err),
-		.session = asb_session_new(rig->fd),
-		.session_fd = rig->fd,
+		.connection = &rig->connection,
 		.interrupts = &rig->interrupts,
 		.started = on_started,
 		.output = on_output,
 		.context = rig,
 	};
-	rig->attach.job = asb_job_start(rig->attach.session, &spec, &rig->err);
+	rig->attach.job = asb_job_start(rig->connection.session, &spec, &rig->err);
 	assert_non_null(rig->attach.job);
 	asb_stream_in_init(&rig->attach.in, in);
 	asb_stream_out_init(&rig->attach.outs[0], out, ASB_STDOUT);
@@ -76,9 +99,8 @@ static void set_up(struct rig *rig, const struct fake_script *script, int in, in
 
 static void tear_down(struct rig *rig)
 {
-	asb_session_free(rig->attach.session);
+	asb_connection_close(&rig->connection);
 	asb_http_free(rig->attach.http);
-	close(rig->fd);
 	asb_interrupts_close(&rig->interrupts);
 	waitpid(rig->shim, NULL, 0);
 }

@@ -443,7 +443,7 @@ static void test_json(void **state)
 		      "\"connect\":0,"
 		      "\"run\":2,\"delete\":0,\"total\":3.234},"
 		      "\"bytes\":{\"stdin\":1,\"stdout\":2,\"stderr\":3,\"wireSent\":4,"
-		      "\"wireReceived\":5},"
+		      "\"wireReceived\":5},\"reconnects\":0,"
 		      "\"error\":null}");
 
 	asb_fail(&err, "no \"way\"");
@@ -461,16 +461,16 @@ static void test_too_early(void **state)
 
 	(void)state;
 	asb_fail(&err, "unable to upgrade connection: container not found (\"main\")");
-	assert_true(asb_connection_too_early(&err));
+	assert_true(asb_way_too_early(&err));
 	asb_fail(&err, "container is in CONTAINER_CREATED state");
-	assert_true(asb_connection_too_early(&err));
+	assert_true(asb_way_too_early(&err));
 	asb_fail(&err, "the server refused the stream with HTTP status 500");
-	assert_false(asb_connection_too_early(&err));
+	assert_false(asb_way_too_early(&err));
 	err.http = 500;
-	assert_true(asb_connection_too_early(&err));
+	assert_true(asb_way_too_early(&err));
 	asb_fail(&err, "pods \"x\" is forbidden: cannot create resource \"pods/exec\"");
 	err.http = 403;
-	assert_false(asb_connection_too_early(&err));
+	assert_false(asb_way_too_early(&err));
 }
 
 static void test_timeline_adds_up(void **state)
