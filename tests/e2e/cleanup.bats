@@ -45,9 +45,9 @@ there() { own get "$@" >/dev/null 2>&1; }
   made ConfigMap theirs "a: b"
   in_own pool create forgotten --size 0
   own delete sandboxwarmpool forgotten
-  within 20 old_enough configmap/run-without-owner
-  within 20 old_enough pod/left
-  within 20 old_enough sandboxtemplate.extensions.agents.x-k8s.io/forgotten
+  within 30 old_enough configmap/run-without-owner
+  within 30 old_enough pod/left
+  within 30 old_enough sandboxtemplate.extensions.agents.x-k8s.io/forgotten
   run -0 --separate-stderr in_own cleanup --dry-run --older-than 2s
   [ "${#lines[@]}" -eq 4 ]
   [ -z "$stderr" ]
@@ -63,7 +63,7 @@ configmap/run-without-owner deleted
 END
   )" ]
   [ -z "$stderr" ]
-  within 20 no_forgotten # garbage collection takes what the template owned
+  within 30 no_forgotten # garbage collection takes what the template owned
   run ! there pod left
   there pod theirs
   there configmap theirs
@@ -139,7 +139,7 @@ stands_still() {
 
 @test "-A names the namespaces" {
   made Pod everywhere "$LABELS, $SANDBOX" "$POD"
-  within 20 everywhere_left
+  within 30 everywhere_left
   in_own cleanup --older-than 2s
   run -125 in_own cleanup -A --dry-run
   [[ "$output" == *"list pods (cluster-wide)"* ]]
@@ -154,7 +154,7 @@ everywhere_left() {
   own create role e2e-tidy --verb=list,delete --resource=pods,sandboxes.agents.x-k8s.io
   own create rolebinding e2e-tidy --role=e2e-tidy --serviceaccount=e2e-users:tidy
   made Pod partly "$LABELS, $SANDBOX" "$POD"
-  within 20 old_enough pod/partly
+  within 30 old_enough pod/partly
   run -0 --separate-stderr as_user tidy.kubeconfig -n "$OWN" cleanup --older-than 2s
   [ "$output" = "pod/partly deleted" ]
   [[ "$stderr" == *"warning: not everything could be looked at: missing rights in namespace \"$OWN\": list configmaps"* ]]

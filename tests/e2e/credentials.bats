@@ -112,7 +112,7 @@ refused_now() { ! kubectl --kubeconfig "$USER_KUBECONFIG" --token "$1" auth whoa
   within 30 refused_now "$bound"
   echo input >&4
   exec 4>&-
-  within 20 ended "$waiting"
+  within 30 ended "$waiting"
   wait "$waiting"
   cat err >>"$BATS_FILE_TMPDIR/said"
   [ "$(<out)" = $'started\ninput' ]

@@ -25,9 +25,9 @@ gvisor() { asb run --runtime-class gvisor "$@"; }
 @test "gVisor: an interrupt ends the run and leaves nothing" {
   name=$(unique gvisor)
   background run --runtime-class gvisor --name "$name" 'sleep 60'
-  within 20 pod_runs "$name"
+  within 30 pod_runs "$name"
   kill -INT $plugin
-  ends_with 130 20
+  ends_with 130 30
   gone "$name"
 }
 

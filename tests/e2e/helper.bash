@@ -119,7 +119,7 @@ left() { # what of a run still exists: it is named so, or belongs to what is
     | select(([$m.name, $m.ownerReferences[]?.name] | any(. == $n)) or ($m.name | startswith($n + "-")))'
 }
 nothing_left() { ! left "$1" >/dev/null; }
-gone() { within "${2:-20}" nothing_left "$1" || { left "$1"; return 1; }; }
+gone() { within "${2:-60}" nothing_left "$1" || { left "$1"; return 1; }; }
 
 remove() { # what it is made of goes with it
   local kind
@@ -153,7 +153,7 @@ background() { # background ARG...: the plugin itself with the user's kubeconfig
   # a shell's background job ignores SIGINT; a user's does not
   KUBECONFIG=${KUBECONFIG_OF:-$USER_KUBECONFIG} env --default-signal=INT,QUIT kubectl-agentsandbox "$@" &
   plugin=$!
-  within 10 started $plugin
+  within 30 started $plugin
 }
 started() { # the kernel keeps 15 characters of a name
   grep -q '^kubectl-agentsa' "/proc/$1/comm" 2>/dev/null || ended "$1"

@@ -38,7 +38,7 @@ one() {
   [ "$1" != watch ] || patience=10s # nothing else ends these
   "$ROOT/build/tests/hostile" "$1" "$2" "${host%:*}" "${host##*:}" cert.pem key.pem >"$case.port" 3>&- &
   hostile=$!
-  within 10 served "$case" && read -r port _ <"$case.port"
+  within 30 served "$case" && read -r port _ <"$case.port"
   kubeconfig_for "$port" >"$case.kubeconfig"
   KUBECONFIG=$PWD/$case.kubeconfig timeout $LIMIT "$PLUGIN" run -q --ready-timeout "$patience" -- true >"$case.out" 2>&1 </dev/null || status=$?
   echo $status >"$case.status"

@@ -23,9 +23,9 @@ start() { # start NAME ARG...: the plugin itself, in the background; its pid is 
 @test "Ctrl-C while the image can't be pulled yet" {
   name=$(unique pull)
   start "$name" --image unreachable.test/nothing:1 true
-  within 20 sandbox_exists "$name"
+  within 30 sandbox_exists "$name"
   kill -INT $plugin
-  ends_with 130 20
+  ends_with 130 30
   gone "$name"
 }
 
@@ -34,7 +34,7 @@ start() { # start NAME ARG...: the plugin itself, in the background; its pid is 
   start "$name" 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
   within 30 grep -q ready said
   kill -INT $plugin
-  ends_with 42 10
+  ends_with 42 30
   grep -q caught said
   gone "$name"
 }
@@ -44,9 +44,9 @@ start() { # start NAME ARG...: the plugin itself, in the background; its pid is 
   start "$name" 'trap "echo caught" INT; echo ready; while :; do sleep 0.1; done'
   within 30 grep -q ready said
   kill -INT $plugin
-  within 10 grep -q caught said
+  within 30 grep -q caught said
   kill -INT $plugin
-  ends_with 130 10
+  ends_with 130 30
   gone "$name"
 }
 
@@ -56,7 +56,7 @@ start() { # start NAME ARG...: the plugin itself, in the background; its pid is 
     start "$name" 'echo ready; sleep 100'
     within 30 grep -q ready said
     kill -"${pair%:*}" $plugin
-    ends_with "${pair#*:}" 10
+    ends_with "${pair#*:}" 30
     gone "$name"
   done
 }
@@ -68,7 +68,7 @@ start() { # start NAME ARG...: the plugin itself, in the background; its pid is 
     within 30 grep -q ready said
     sleep $delay # the moment of the interrupt is what varies
     kill -INT $plugin 2>/dev/null || true
-    within 15 ended $plugin
+    within 30 ended $plugin
     gone "$name"
   done
 }

@@ -76,7 +76,7 @@ has_pod() { pod_of "$@" >/dev/null 2>&1; }
 @test "kata: node selector and tolerations of the RuntimeClass join those of the pod" {
   name=$(unique kata)
   asb create "$name" --runtime-class "$OBJECT" --wait=false
-  within 20 has_pod "$name"
+  within 30 has_pod "$name"
   run -0 --separate-stderr pod_of "$name"
   asb delete "$name"
   [ "$(jq -c '.spec.nodeSelector' <<<"$output")" = '{"kubernetes.io/arch":"amd64","kubernetes.io/os":"linux"}' ]

@@ -18,7 +18,7 @@ spec:
   request: $(base64 -w0 <"$DIR/$1.csr")
 END
   admin certificate approve "$csr" >/dev/null
-  within 20 signature "$csr" >/dev/null
+  within 30 signature "$csr" >/dev/null
   signature "$csr" | base64 -d >"$DIR/$1.crt"
   admin delete csr "$csr" >/dev/null
 }

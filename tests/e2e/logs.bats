@@ -66,26 +66,26 @@ teardown_file() {
   asb exec "$name" 'echo first'
   background exec "$name" 'sleep 600'
   job=$plugin
-  within 10 shows "$name" 'running .* sleep 600$'
+  within 30 shows "$name" 'running .* sleep 600$'
   background logs "$name" --follow >followed 2>followed.err
-  within 10 grep -qE 'exit 0 .* echo first$' followed
+  within 30 grep -qE 'exit 0 .* echo first$' followed
   asb exec "$name" 'echo second'
-  within 10 grep -qE ' started +- +- +- +echo second$' followed
-  within 10 grep -qE ' exit 0 .* echo second$' followed
+  within 30 grep -qE ' started +- +- +- +echo second$' followed
+  within 30 grep -qE ' exit 0 .* echo second$' followed
   asb delete "$name"
-  ends_with 0 20
+  ends_with 0 30
   [ "$(grep -c 'echo first' followed)" -eq 1 ]
   [ ! -s followed.err ]
-  within 20 ended "$job"
+  within 30 ended "$job"
   gone "$name"
 }
 shows() { asb logs "$1" | grep -qE "$2"; }
 
 @test "Ctrl-C ends --follow" {
   background logs "$BOX" -f >followed
-  within 10 grep -q COMMAND followed
+  within 30 grep -q COMMAND followed
   kill -INT $plugin
-  ends_with 130 5
+  ends_with 130 30
 }
 
 @test "claims and plain pods have a trail too" {

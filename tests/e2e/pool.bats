@@ -17,7 +17,7 @@ teardown_file() {
 full() { asb pool status "$1" >/dev/null; }
 claims() { admin -n $NS get "sandboxclaims.v1beta1.extensions.agents.x-k8s.io" -o name; }
 no_claim() { ! claims | grep -q "/$1\$"; }
-claim_gone() { within 20 no_claim "$1" && gone "$1"; }
+claim_gone() { within 30 no_claim "$1" && gone "$1"; }
 pods_of() { admin -n $NS get pods -o name | grep "^pod/$1-"; }
 no_pods_of() { ! pods_of "$1" >/dev/null; }
 
@@ -69,7 +69,7 @@ no_pods_of() { ! pods_of "$1" >/dev/null; }
   run -125 asb run --pool "$empty" --cold=never --name "$name" true
   [[ "$output" == *"warm pool \"$empty\" has no sandbox ready"* ]]
   [[ "$output" == *"pool scale $empty"* ]]
-  elapsed_below $start 10
+  elapsed_below "$start" 30
   claim_gone "$name"
   asb pool delete "$empty"
 }
@@ -79,7 +79,7 @@ no_pods_of() { ! pods_of "$1" >/dev/null; }
   start=$SECONDS
   run -125 asb run --pool no-such-pool --name "$name" true
   [[ "$output" == *"there is no warm pool \"no-such-pool\" in namespace \"$NS\""* ]]
-  elapsed_below $start 8
+  elapsed_below "$start" 30
   claim_gone "$name"
 }
 
@@ -117,7 +117,7 @@ END
   end() { admin -n $NS get "sandboxclaims.v1beta1.extensions.agents.x-k8s.io" "$name" -o jsonpath='{.spec.lifecycle.shutdownTime}'; }
   first=$(end)
   moved() { [[ "$(end)" > "$first" ]]; }
-  within 15 moved
+  within 30 moved
   kill -KILL $plugin
   wait $plugin || true
   within 40 no_claim "$name"
@@ -157,7 +157,7 @@ END
   run -0 asb pool delete "$small"
   within 30 no_pods_of "$small"
   run -1 admin -n $NS get sandboxtemplate "$small"
-  within 20 nothing_left "$small"
+  within 30 nothing_left "$small"
   run -125 asb pool delete "$small"
   [[ "$output" == *"pool list"* ]]
 }
@@ -195,7 +195,7 @@ claim_end() { admin -n $NS get "sandboxclaims.v1beta1.extensions.agents.x-k8s.io
   [ "$output" = "$sandbox" ]
   run -0 asb delete "$name"
   claim_gone "$name"
-  within 20 no_sandbox "$sandbox"
+  within 30 no_sandbox "$sandbox"
 }
 
 @test "while a command runs in a claimed sandbox its claim does not end, and it ends afterwards" {
@@ -243,10 +243,10 @@ claim_end() { admin -n $NS get "sandboxclaims.v1beta1.extensions.agents.x-k8s.io
   start=$SECONDS
   run -125 asb run --pool "$broken" --name "$name" true
   [[ "$output" == *"template of warm pool \"$broken\" does not exist"* ]]
-  elapsed_below $start 10
+  elapsed_below "$start" 30
   claim_gone "$name"
   asb pool delete "$broken"
-  within 20 nothing_left "$broken"
+  within 30 nothing_left "$broken"
   asb pool create "$broken" --size 1 --image registry.invalid/none:1
   name=$(unique noimage)
   start=$SECONDS
@@ -356,7 +356,7 @@ END
   [ "$output" = 150 ]
   no_sandbox "$name"
   kill -TERM $plugin
-  ends_with 143 20
+  ends_with 143 30
   gone "$name"
 }
 
@@ -370,7 +370,7 @@ END
   over() { [ "$(admin -n $NS get pod "$name" -o jsonpath='{.status.reason}')" = DeadlineExceeded ]; }
   within 30 over
   asb create -q --sandbox k8s "$name-next" --wait=false
-  within 20 no_pod "$name"
+  within 30 no_pod "$name"
   asb delete "$name-next"
   gone "$name"
 }

@@ -59,7 +59,7 @@ serve() { # serve PORT COMMAND...: in the background, with names of its own
   # shellcheck disable=SC2016 # for the inner shell
   unshare -m sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$BATS_FILE_TMPDIR/hosts" "${@:2}" >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- &
   servers+=($!)
-  within 10 listens "$1" || { cat "$BATS_TEST_TMPDIR/$1.log"; return 1; }
+  within 30 listens "$1" || { cat "$BATS_TEST_TMPDIR/$1.log"; return 1; }
 }
 free_port() { # in $port
   port=$((20000 + RANDOM % 10000))
@@ -132,7 +132,7 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
 
 @test "no way leads to the API server here but a proxy's" {
   config
-  refused 5 'Network is unreachable'
+  refused 20 'Network is unreachable'
 }
 
 @test "an http proxy carries requests and exec streams" {
@@ -146,7 +146,7 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   went_through "$port"
   carried "https_proxy=http://[$HERE6]:$port"
   went_through "$port"
-  refused 5 "HTTPS_PROXY=$HERE:$port" "NO_PROXY=elsewhere.test,$HOST" 'Network is unreachable'
+  refused 20 "HTTPS_PROXY=$HERE:$port" "NO_PROXY=elsewhere.test,$HOST" 'Network is unreachable'
   [ "$(grep -c CONNECT "$BATS_TEST_TMPDIR/$port.log")" -eq 0 ]
 }
 
@@ -166,12 +166,12 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   went_through "$plain"
   # whom nobody vouches for
   config "proxy-url: 'https://me:$ENCODED@$HERE:$port'"
-  refused 5 'TLS with the proxy failed' "through the proxy https://$HERE:$port" certificate
+  refused 20 'TLS with the proxy failed' "through the proxy https://$HERE:$port" certificate
   # who doesn't speak TLS
   free_port
   microsocks_at "$port"
   config "proxy-url: 'https://me:$ENCODED@$HERE:$port'" "$both"
-  refused 5 'TLS with the proxy failed' 'does it speak TLS at all (proxy-url says https)'
+  refused 20 'TLS with the proxy failed' 'does it speak TLS at all (proxy-url says https)'
 }
 
 @test "a socks5 proxy carries requests and exec streams" {
@@ -198,7 +198,7 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   carried "HTTPS_PROXY=socks5://$HERE:$socks"
   went_through "$socks" apiserver.e2e.test
   config '' "$CA" "https://apiserver.e2e.test:$PORT"
-  refused 10 "HTTPS_PROXY=socks5://$HERE:$socks" 'TLS verification of https://apiserver.e2e.test'
+  refused 20 "HTTPS_PROXY=socks5://$HERE:$socks" 'TLS verification of https://apiserver.e2e.test'
 }
 
 @test "a proxy may want a user and a password" {
@@ -208,33 +208,33 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   carried
   went_through "$port"
   config
-  refused 10 "HTTPS_PROXY=http://$HERE:$port" "through the proxy http://$HERE:$port: it wants a user and a password" "\$HTTPS_PROXY"
-  refused 10 "HTTPS_PROXY=http://me:wr0ng-password@$HERE:$port" "http://$HERE:$port: it wants a user and a password, or others"
+  refused 20 "HTTPS_PROXY=http://$HERE:$port" "through the proxy http://$HERE:$port: it wants a user and a password" "\$HTTPS_PROXY"
+  refused 20 "HTTPS_PROXY=http://me:wr0ng-password@$HERE:$port" "http://$HERE:$port: it wants a user and a password, or others"
   free_port
   microsocks_at "$port" -u me@home -P 'p@ss:w/rd%'
   config "proxy-url: 'socks5://me%40home:p%40ss%3Aw%2Frd%25@$HERE:$port'"
   carried
   went_through "$port"
   config "proxy-url: 'socks5://$HERE:$port'"
-  refused 10 'it wants a user and a password' 'both belong into proxy-url'
+  refused 20 'it wants a user and a password' 'both belong into proxy-url'
   config "proxy-url: 'socks5://me:wr0ng-password@$HERE:$port'"
-  refused 10 "through the proxy socks5h://$HERE:$port: it wants a user and a password, or others"
+  refused 20 "through the proxy socks5h://$HERE:$port: it wants a user and a password, or others"
 }
 
 @test "a proxy that refuses, or is none, is named in time" {
   free_port
   config
-  refused 10 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" "through the proxy http://$HERE:$port: Connection refused" 'is the proxy running'
-  refused 10 "HTTPS_PROXY=socks5://me:$ENCODED@$HERE:$port" 'Connection refused'
-  refused 10 "HTTPS_PROXY=http://no-such-proxy.test:$port" 'its name is not resolved'
+  refused 20 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" "through the proxy http://$HERE:$port: Connection refused" 'is the proxy running'
+  refused 20 "HTTPS_PROXY=socks5://me:$ENCODED@$HERE:$port" 'Connection refused'
+  refused 20 "HTTPS_PROXY=http://no-such-proxy.test:$port" 'its name is not resolved'
   tinyproxy_at "$port"
   config '' "$CA" "https://$HOST:1"
-  refused 10 "HTTPS_PROXY=$HERE:$port" 'it forbids that (HTTP status 403)' 'allow CONNECT'
+  refused 20 "HTTPS_PROXY=$HERE:$port" 'it forbids that (HTTP status 403)' 'allow CONNECT'
   config
   free_port
   serve "$port" socat "TCP-LISTEN:$port,bind=$HERE,fork,reuseaddr" 'SYSTEM:sleep 20'
-  refused 10 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" "through the proxy http://$HERE:$port: timed out"
-  refused 10 "HTTPS_PROXY=socks5://me:$ENCODED@$HERE:$port" "through the proxy socks5h://$HERE:$port: timed out"
+  refused 20 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" "through the proxy http://$HERE:$port: timed out"
+  refused 20 "HTTPS_PROXY=socks5://me:$ENCODED@$HERE:$port" "through the proxy socks5h://$HERE:$port: timed out"
 }
 
 @test "a proxy that lets requests through, and no exec stream, is named" {
@@ -246,7 +246,7 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   # behind ours, which finds that it listens, the first connection has all requests; mkdir succeeds once
   serve "$port" socat "TCP-LISTEN:$port,bind=$HERE,fork,reuseaddr" \
     "SYSTEM:cd $BATS_TEST_TMPDIR && ! mkdir ours && mkdir first && exec socat - TCP\\:$HERE\\:$plain"
-  within 10 test -d "$BATS_TEST_TMPDIR/ours"
+  within 30 test -d "$BATS_TEST_TMPDIR/ours"
   config
   refused 35 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" 'cannot open an exec stream' "through the proxy http://$HERE:$port"
 }

@@ -23,7 +23,7 @@ END
   within 30 grep -q ready said
   first=$(admin -n $NS get sandbox "$name" -o jsonpath='{.spec.shutdownTime}')
   [ "$(date -d "$first" +%s)" -gt $(($(date +%s) + 60)) ]
-  ends_with 5 20
+  ends_with 5 30
   gone "$name"
 }
 
@@ -80,7 +80,7 @@ END
   address=${server#https://}
   "$ROOT/build/tests/cutproxy" 0 "${address%:*}" "${address##*:}" 20000000 >port 2>proxy.log &
   proxy=$!
-  within 10 test -s port
+  within 30 test -s port
   cp "$USER_KUBECONFIG" kc
   KUBECONFIG=kc kubectl config set-cluster c --server="https://127.0.0.1:$(cat port)" --tls-server-name="${address%:*}" >/dev/null
   name=$(unique cut)

@@ -28,7 +28,7 @@ teardown() { # whole again, whatever the test has come to
   admin delete namespace e2e-status --ignore-not-found >/dev/null
   admin delete clusterrolebinding e2e-status --ignore-not-found >/dev/null
   admin apply -f "$BATS_FILE_TMPDIR/gvisor.json" >/dev/null
-  within 15 healthy || mend
+  within 30 healthy || mend
   within 90 healthy
 }
 
@@ -112,7 +112,7 @@ check() { jq -r ".checks[] | select(.check == \"$1\").$2" report.json; }
   before=$(admin -n $NS get sandboxes,pods,configmaps -o name | sort)
   start=$SECONDS
   examine
-  elapsed_below "$start" 5
+  elapsed_below "$start" 15
   [ "$before" = "$(admin -n $NS get sandboxes,pods,configmaps -o name | sort)" ]
 }
 
@@ -184,32 +184,32 @@ continue_kubelet() { kill -CONT "$(kubelet_pid)"; }
     jq 'del(.rules[] | select(.resources == ["pods/exec"])) | .metadata = {name: "e2e-status"}' | admin -n $NS apply -f -
   grant status-user e2e-status
   export KUBECONFIG_OF=$BATS_TEST_TMPDIR/kc
-  problem 10 rights "create pods/exec, get pods/exec"
+  problem 30 rights "create pods/exec, get pods/exec"
   repair
-  well 10
+  well 30
   run -0 as_user "$BATS_TEST_TMPDIR/kc" run true
 }
 
 @test "namespace and ServiceAccount missing" {
   names namespace 'no namespace "e2e-status"' -n e2e-status
   repair
-  well 20 -n e2e-status
+  well 30 -n e2e-status
   admin -n e2e-status delete serviceaccount normal-user
-  problem 10 ServiceAccount "no ServiceAccount" -n e2e-status
+  problem 30 ServiceAccount "no ServiceAccount" -n e2e-status
   repair
-  well 10 -n e2e-status
+  well 30 -n e2e-status
 }
 
 @test "quota exhausted" {
   admin -n $NS create quota e2e-status --hard=pods=0,limits.memory=100Mi
-  problem 20 ResourceQuota "no room for another sandbox"
+  problem 30 ResourceQuota "no room for another sandbox"
   repair
-  well 20
+  well 30
 }
 
 @test "quota exhausted, seen by a user who may not read quotas" {
   admin -n $NS create quota e2e-status --hard=pods=0
-  KUBECONFIG_OF=$USER_KUBECONFIG problem 20 ResourceQuota "exceeded quota: e2e-status"
+  KUBECONFIG_OF=$USER_KUBECONFIG problem 30 ResourceQuota "exceeded quota: e2e-status"
 }
 
 @test "PodSecurity forbids what the settings ask for" {
@@ -217,7 +217,7 @@ continue_kubelet() { kill -CONT "$(kubelet_pid)"; }
   names PodSecurity "forbids the user 0"
   KUBECONFIG_OF=$USER_KUBECONFIG names PodSecurity "forbids the user 0"
   eval "$(first nextStep)" # an export: for the shell itself
-  well 5
+  well 30
   run -0 asb run true
 }
 
@@ -228,9 +228,9 @@ kind: LimitRange
 metadata: {name: e2e-status}
 spec: {limits: [{type: Container, max: {memory: 128Mi}}]}
 END
-  problem 10 LimitRange "memory may be 128Mi at most"
+  problem 30 LimitRange "memory may be 128Mi at most"
   eval "$(first nextStep)"
-  well 5
+  well 30
 }
 
 @test "no DNS, then no API server, by NetworkPolicies" {
@@ -245,21 +245,21 @@ spec:
 END
   names NetworkPolicy "no rule lets them reach DNS"
   repair
-  well 5
+  well 30
   admin -n $NS patch networkpolicy e2e-status --type=merge -p '{"spec":{"egress":[]}}'
   names NetworkPolicy "no rule lets them reach the API server"
   repair
-  well 5
+  well 30
 }
 
 # --- runtimes ---
 
 @test "RuntimeClass missing" {
   admin delete runtimeclass gvisor
-  problem 10 RuntimeClass 'no RuntimeClass "gvisor"' --runtime-class gvisor
+  problem 30 RuntimeClass 'no RuntimeClass "gvisor"' --runtime-class gvisor
   KUBECONFIG_OF=$USER_KUBECONFIG names RuntimeClass 'no RuntimeClass "gvisor"' --runtime-class gvisor
   repair
-  well 10 --runtime-class gvisor
+  well 30 --runtime-class gvisor
   [ "$(admin get runtimeclass gvisor -o jsonpath='{.handler}')" = runsc ]
 }
 
@@ -271,9 +271,9 @@ metadata: {name: e2e-status-handler}
 handler: e2e-no-handler
 END
   run -125 asb run --runtime-class e2e-status-handler true # the node tells by an event
-  problem 20 RuntimeClass 'do not have the handler "e2e-no-handler"' --runtime-class e2e-status-handler
+  problem 30 RuntimeClass 'do not have the handler "e2e-no-handler"' --runtime-class e2e-status-handler
   repair 's/HANDLER/runsc/'
-  well 10 --runtime-class e2e-status-handler
+  well 30 --runtime-class e2e-status-handler
   run -0 asb run --runtime-class e2e-status-handler true
 }
 
@@ -284,10 +284,10 @@ END
   asb pool create "$pool"
   within 60 full "$pool"
   admin -n $NS delete sandboxtemplate "$pool"
-  problem 10 "warm pools" "pool \"$pool\" has no template"
+  problem 30 "warm pools" "pool \"$pool\" has no template"
   repair
   within 60 full "$pool"
-  well 10
+  well 30
   asb pool delete "$pool"
 }
 full() { asb pool status "$1" >/dev/null; }
@@ -298,7 +298,7 @@ full() { asb pool status "$1" >/dev/null; }
   problem 60 "warm pools" "no-such-image"
   repair 's#IMAGE#docker.io/library/debian:12#'
   within 60 full "$pool"
-  well 10
+  well 30
   asb pool delete "$pool"
 }
 
@@ -312,7 +312,7 @@ full() { asb pool status "$1" >/dev/null; }
   names "shim ConfigMap" "does not hold the shim"
   KUBECONFIG_OF=$USER_KUBECONFIG names "shim ConfigMap" "does not hold the shim"
   repair
-  well 5
+  well 30
   run -0 asb run true
 }
 
@@ -327,7 +327,7 @@ binaryData: {amd64: Y29pbnMK}
 END
   names "shim ConfigMap" agentsandbox-shim-0123456789ab
   repair
-  well 5
+  well 30
 }
 
 leak() { # leak NAME FINALIZERS POLICY: ours, an hour past its end
@@ -348,9 +348,9 @@ END
 @test "a leaked sandbox" {
   name=$(unique leak)
   leak "$name" example.com/held Delete
-  problem 10 sandboxes "held by finalizers: $name"
+  problem 30 sandboxes "held by finalizers: $name"
   repair
-  well 10
+  well 30
   no_sandbox "$name"
 }
 
@@ -361,7 +361,7 @@ END
   [ "$(check sandboxes status)" = warning ]
   check sandboxes nextStep >step
   KUBECONFIG=$ADMIN_KUBECONFIG bash -euo pipefail step
-  within 10 no_sandbox "$name"
+  within 30 no_sandbox "$name"
 }
 
 @test "a ServiceAccount that may too much is a warning" {

@@ -125,16 +125,16 @@ END
   grant "$name" "$name"
   asb create "$name"
   healthy "$name"
-  within 20 poor_sees
+  within 30 poor_sees
   run -0 as_user "$PWD/poor.kubeconfig" status "$name"
   echo "$output"
   [[ "${lines[0]}" == "ok: sandbox \"$name\" runs"* ]]
   [[ "$output" == *"Note:"*"the pod can't be read"* ]]
   [[ "$output" == *"Note:"*"events can't be read"* ]]
   asb delete "$name"
-  within 20 no_sandbox "$name"
+  within 30 no_sandbox "$name"
   make_wrong "$name" --cpu 1000
-  within 20 poor_problem
+  within 30 poor_problem
   run -1 as_user "$PWD/poor.kubeconfig" status "$name"
   [[ "${lines[0]}" == *"nsufficient cpu"* ]]
   admin -n e2e-users delete serviceaccount "$name"
@@ -192,7 +192,7 @@ poor_problem() { ! as_user "$PWD/poor.kubeconfig" status "$name" >/dev/null; }
   own_namespace
   name=$(unique quota)
   admin -n "$own" create quota small --hard=limits.cpu=500m
-  within 10 quota_counted
+  within 30 quota_counted
   make_wrong "$name"
   problem "$name" quota-exceeded "no room in namespace \"$own\"" 'exceeded quota: small'
   repair CPU=200m
@@ -205,7 +205,7 @@ quota_counted() { [ -n "$(admin -n "$own" get quota small -o jsonpath='{.status.
   name=$(unique crowd)
   other=$(unique other)
   admin -n "$own" create quota small --hard=pods=1
-  within 10 quota_counted
+  within 30 quota_counted
   asb -n "$own" create "$other"
   make_wrong "$name"
   problem "$name" quota-exceeded "no room in namespace \"$own\"" 'pods=1'
@@ -255,7 +255,7 @@ after() { [ "$(date +%s)" -gt "$1" ]; }
   name=$(unique suspended)
   asb create "$name"
   # events of the second in which a sandbox was made may be those of a namesake, and are left out
-  within 5 after $(($(date +%s) + 1))
+  within 30 after $(($(date +%s) + 1))
   asb suspend "$name"
   problem "$name" suspended "sandbox \"$name\" is suspended"
   run -125 asb exec "$name" true
@@ -366,7 +366,7 @@ claim_healthy() {
 @test "a plain pod has a status, too" {
   name=$(unique plain)
   asb create "$name" --sandbox k8s --ttl 20m
-  within 20 runs "$name"
+  within 30 runs "$name"
   run -0 status_of "$name"
   echo "$output"
   [[ "${lines[0]}" == "ok: pod \"$name\" runs on node "* ]]

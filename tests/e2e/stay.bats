@@ -12,7 +12,7 @@ kept() { # kept NAME: a sandbox of ours that stays
 @test "list shows our sandboxes with status, age, end and image; -A, -l, -o name, json and yaml" {
   name=$(unique list)
   kept "$name"
-  within 20 shows_status "$name" Running
+  within 30 shows_status "$name" Running
   run -0 asb list
   [[ "${lines[0]}" =~ ^NAME\ +STATUS\ +AGE\ +ENDS\ +IMAGE$ ]]
   [[ "$output" =~ $name\ +Running\ +[0-9]+s\ +(59|60)m\ +bitnami/kubectl ]]
@@ -48,10 +48,10 @@ shows_status() { asb list | grep -qE "^$1 +$2 "; }
 {apiVersion: agents.x-k8s.io/v1beta1, kind: Sandbox, metadata: {name: $name, namespace: $NS},
  spec: {operatingMode: Suspended, podTemplate: {spec: {containers: [{name: it, image: registry.invalid/none}]}}}}
 END
-  within 20 shows_all_status "$name" Suspended
+  within 30 shows_all_status "$name" Suspended
   run -0 asb list
   [[ "$output" != *"$name"* ]]
-  within 20 grep -qE "^$name +Suspended .* never +registry.invalid/none" changes
+  within 30 grep -qE "^$name +Suspended .* never +registry.invalid/none" changes
   kill $plugin
   wait $plugin || true
   admin -n $NS delete sandbox "$name"
@@ -152,7 +152,7 @@ END
   run -0 --separate-stderr asb create --wait=false
   [[ "$output" == run-* ]]
   name=$output
-  within 20 shows_status "$name" Running
+  within 30 shows_status "$name" Running
   run -0 asb exec "$name" 'echo here'
   asb delete "$name"
   gone "$name"

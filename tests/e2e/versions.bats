@@ -29,7 +29,7 @@ ended_by_lease() { # the first release leaves the object, without a pod
   within 30 pod_runs "$name"
   run -0 asb list -o json
   kill -INT $plugin
-  ends_with 130 20
+  ends_with 130 30
   [ "$(jq -r --arg n "$name" '.items[] | select(.metadata.name == $n).apiVersion' <<<"$output")" = "agents.x-k8s.io/$want" ]
   gone "$name"
 }
@@ -39,12 +39,12 @@ ended_by_lease() { # the first release leaves the object, without a pod
   run -0 --separate-stderr asb create "$name"
   [ "$output" = "$name" ]
   [ -z "$stderr" ]
-  within 20 is_phase "$name" Running
+  within 30 is_phase "$name" Running
   run -0 --separate-stderr asb suspend "$name"
   [ "$output" = "sandbox \"$name\" suspended" ]
   [ -z "$stderr" ]
   no_pod "$name"
-  within 10 is_phase "$name" Suspended
+  within 30 is_phase "$name" Suspended
   run -125 asb exec "$name" true
   [[ "$output" == *suspended* ]]
   run -0 --separate-stderr asb resume "$name"
