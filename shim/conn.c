@@ -13,7 +13,6 @@
 #define ROUNDS 4 /* full buffers that one connection may send before the others get their turn */
 #define CLOSING_MS 5000	  /* for a client that does not take its last frames */
 #define LARGE_SPEC 16384u /* a description whose pages are worth giving back at once */
-#define TURNS (2 * ASB_MAX_JOBS)
 
 static struct asb_conn conns[ASB_MAX_CONNS];
 static uint8_t in_bytes[ASB_MAX_CONNS][ASB_CONN_IN] __attribute__((aligned(ASB_PAGE)));
@@ -135,58 +134,64 @@ void asb_conn_forget_spec(struct asb_conn *conn)
 	conn->spec_too_large = false;
 }
 
-/* The jobs of an ending session say nothing any more: nobody has asked for it. */
-static bool speaks(const struct asb_conn *conn, const struct asb_job *job)
+static bool fill_control(struct asb_session *session, struct asb_out *out)
 {
-	return job->state != ASB_JOB_FREE && job->session == conn->session;
-}
+	struct asb_job *next;
 
-static bool fill_control(struct asb_conn *conn)
-{
-	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		struct asb_job *job = asb_job_at(i);
-
-		if (speaks(conn, job) && !asb_tell_control(job, &conn->out))
+	for (struct asb_job *job = session->first; job != NULL; job = next) {
+		next = job->next; /* telling may free the job */
+		if (!asb_tell_control(job, out))
 			return false;
 	}
 	return true;
 }
 
-static void fill_data(struct asb_conn *conn)
+/* What is typed and answered does not wait behind what is poured out: up to half of the buffer. */
+static void fill_small(struct asb_session *session, struct asb_out *out)
+{
+	for (struct asb_job *job = session->first; job != NULL; job = job->next) {
+		if (asb_out_room(out) < ASB_CONN_OUT / 2)
+			return;
+		for (int which = 0; which < 2; which++) {
+			if (asb_tell_is_small(job, which))
+				(void)asb_tell_data(job, which, out);
+		}
+	}
+}
+
+static void fill_data(struct asb_session *session, struct asb_out *out)
 {
 	int idle = 0;
 
 	/* One frame per stream and turn, until the buffer is full or a whole turn gave nothing. */
-	while (idle < TURNS) {
-		struct asb_job *job = asb_job_at(conn->turn / 2);
+	while (idle < session->job_count) {
+		struct asb_job *job = asb_session_turn(session);
+		bool put = asb_tell_data(job, 0, out);
 
-		if (speaks(conn, job) && asb_tell_data(job, conn->turn % 2, &conn->out))
-			idle = 0;
-		else
-			idle++;
-		conn->turn = (conn->turn + 1) % TURNS;
+		put = asb_tell_data(job, 1, out) || put;
+		idle = put ? 0 : idle + 1;
 	}
 }
 
-static void fill_ends(struct asb_conn *conn)
+static void fill_ends(struct asb_session *session, struct asb_out *out)
 {
-	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		struct asb_job *job = asb_job_at(i);
-
-		if (speaks(conn, job) && !asb_tell_end(job, &conn->out))
+	for (struct asb_job *job = session->first; job != NULL; job = job->next) {
+		if (!asb_tell_end(job, out))
 			return;
 	}
 }
 
 static void fill(struct asb_conn *conn)
 {
+	struct asb_session *session = conn->session;
+
 	asb_out_move(&conn->out, &conn->replies);
-	if (conn->session == NULL || conn->session->ending)
+	/* The jobs of an ending session say nothing any more: nobody has asked for it. */
+	if (session == NULL || session->ending || !fill_control(session, &conn->out))
 		return;
-	if (!fill_control(conn))
-		return;
-	fill_data(conn);
-	fill_ends(conn);
+	fill_small(session, &conn->out);
+	fill_data(session, &conn->out);
+	fill_ends(session, &conn->out);
 }
 
 void asb_conn_send(struct asb_conn *conn)

@@ -42,7 +42,6 @@ struct asb_conn {
 	uint32_t spec_channel; /* 0: none is */
 	bool spec_too_large;
 	bool shut; /* closing, and everything was sent */
-	int turn;  /* whose data goes first next time */
 };
 
 #define ASB_CONN_IN (2 * ASB_FRAME_MAX)

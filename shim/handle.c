@@ -45,8 +45,16 @@ struct hello {
 	uint64_t version_min;
 	uint64_t version_max;
 	uint64_t lease_ms;
+	uint64_t resume; /* enum asb_resume */
+	bool resumes;	 /* the client can */
 	const uint8_t *session;
 };
+
+static bool is_feature(const struct asb_attr *attr, const char *name)
+{
+	return attr->tag == ASB_HELLO_FEATURE && attr->length == strlen(name) &&
+	       memcmp(attr->value, name, attr->length) == 0;
+}
 
 static int parse_hello(const struct asb_frame *frame, struct hello *out)
 {
@@ -64,15 +72,20 @@ static int parse_hello(const struct asb_frame *frame, struct hello *out)
 			out->lease_ms = asb_attr_uint(&attr, ASB_LEASE_MS);
 		else if (attr.tag == ASB_HELLO_SESSION && attr.length == ASB_ID_LEN)
 			out->session = attr.value;
+		else if (attr.tag == ASB_HELLO_RESUME)
+			out->resume = asb_attr_uint(&attr, UINT64_MAX);
+		else if (is_feature(&attr, ASB_FEATURE_RESUME))
+			out->resumes = true;
 	}
 	if (out->lease_ms > UINT32_MAX)
 		out->lease_ms = UINT32_MAX;
-	return more < 0 || out->session == NULL ? -1 : 0;
+	return more < 0 || out->session == NULL || out->resume > ASB_RESUME_EITHER ? -1 : 0;
 }
 
-static void answer_hello(struct asb_conn *conn)
+static void answer_hello(struct asb_conn *conn, bool resumed)
 {
 	static const char program[] = ASB_PROGRAM_NAME " " ASB_VERSION;
+	static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY};
 	uint8_t bytes[256];
 	size_t n = ASB_HELLO_MAGIC_LEN;
 
@@ -85,14 +98,43 @@ static void answer_hello(struct asb_conn *conn)
 			   sizeof(instance));
 	(void)asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_MAX_JOBS, 4, ASB_MAX_JOBS);
 	(void)asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_MAX_SPEC, 4, ASB_SPEC_MAX);
-	(void)asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_FEATURE, ASB_FEATURE_PTY,
-			   sizeof(ASB_FEATURE_PTY) - 1);
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		(void)asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_FEATURE, features[i],
+				   (uint32_t)strlen(features[i]));
+	if (resumed)
+		(void)asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_RESUMED, 1, 1);
 	asb_conn_reply(conn, ASB_HELLO, 0, bytes, n);
+}
+
+/* Gives the connection its session, new or known. Returns NULL, having said why. */
+static struct asb_session *session_for(struct asb_conn *conn, const struct hello *hello,
+				       bool *resumed)
+{
+	struct asb_session *session = asb_session_find(hello->session);
+
+	*resumed = session != NULL;
+	if (session != NULL && hello->resume == ASB_RESUME_NEW) {
+		broken(conn, "the session exists already");
+		return NULL;
+	}
+	if (session == NULL ? hello->resume == ASB_RESUME_KNOWN : session->ending) {
+		asb_conn_error(conn, ASB_ERROR_NO_SESSION, "there is no such session");
+		return NULL;
+	}
+	if (session != NULL) {
+		asb_session_resume(session, (uint32_t)hello->lease_ms, conn);
+		return session;
+	}
+	session = asb_session_open(hello->session, (uint32_t)hello->lease_ms, conn);
+	if (session == NULL)
+		asb_conn_error(conn, ASB_ERROR_BUSY, "too many sessions");
+	return session;
 }
 
 static void on_hello(struct asb_conn *conn, const struct asb_frame *frame)
 {
 	struct hello hello;
+	bool resumed;
 
 	if (memcmp(frame->payload, ASB_HELLO_MAGIC, ASB_HELLO_MAGIC_LEN) != 0 ||
 	    parse_hello(frame, &hello) < 0) {
@@ -107,17 +149,12 @@ static void on_hello(struct asb_conn *conn, const struct asb_frame *frame)
 		asb_conn_error(conn, ASB_ERROR_SHUTDOWN, "the sandbox is shutting down");
 		return;
 	}
-	if (asb_session_find(hello.session) != NULL) {
-		broken(conn, "the session exists, and this shim cannot resume one");
+	conn->session = session_for(conn, &hello, &resumed);
+	if (conn->session == NULL)
 		return;
-	}
-	conn->session = asb_session_open(hello.session, (uint32_t)hello.lease_ms, conn);
-	if (conn->session == NULL) {
-		asb_conn_error(conn, ASB_ERROR_BUSY, "too many sessions");
-		return;
-	}
+	conn->session->resumes = hello.resumes;
 	conn->state = ASB_CONN_OPEN;
-	answer_hello(conn);
+	answer_hello(conn, resumed);
 }
 
 static void on_ping(struct asb_conn *conn, const struct asb_frame *frame)
@@ -240,6 +277,14 @@ static void on_resize(struct asb_conn *conn, const struct asb_frame *frame)
 		asb_run_resize(job, size);
 }
 
+static void on_end(struct asb_conn *conn, const struct asb_frame *frame)
+{
+	struct asb_job *job = asb_job_find(conn->session, frame->channel);
+
+	if (job != NULL)
+		asb_run_end(job);
+}
+
 static void on_ack(struct asb_conn *conn, const struct asb_frame *frame)
 {
 	struct asb_job *job = asb_job_find(conn->session, frame->channel);
@@ -317,6 +362,7 @@ static const struct rule {
 	{ASB_START, NO_STREAM, true, ASB_ID_LEN + 4, on_start},
 	{ASB_SIGNAL, NO_STREAM, true, 5, on_signal},
 	{ASB_RESIZE, NO_STREAM, true, 4, on_resize},
+	{ASB_END, NO_STREAM, true, 0, on_end},
 	{ASB_ACK, NO_STREAM, true, 0, on_ack},
 	{ASB_DATA, IN_STREAM, true, ASB_DATA_HEADER + 1, on_data},
 	{ASB_CREDIT, OUT_STREAMS, true, 16, on_credit},

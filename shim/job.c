@@ -5,6 +5,7 @@
 
 #include "shim/limits.h"
 #include "shim/memory.h"
+#include "shim/session.h"
 
 static struct asb_job jobs[ASB_MAX_JOBS];
 
@@ -38,20 +39,18 @@ bool asb_job_any(void)
 
 struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel)
 {
-	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		if (jobs[i].state != ASB_JOB_FREE && jobs[i].session == session &&
-		    jobs[i].channel == channel)
-			return &jobs[i];
+	for (struct asb_job *job = session->first; job != NULL; job = job->next) {
+		if (job->channel == channel)
+			return job;
 	}
 	return NULL;
 }
 
 struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN])
 {
-	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		if (jobs[i].state != ASB_JOB_FREE && jobs[i].session == session &&
-		    memcmp(jobs[i].id, id, ASB_ID_LEN) == 0)
-			return &jobs[i];
+	for (struct asb_job *job = session->first; job != NULL; job = job->next) {
+		if (memcmp(job->id, id, ASB_ID_LEN) == 0)
+			return job;
 	}
 	return NULL;
 }
@@ -97,6 +96,53 @@ static void give_back(const struct asb_ring *ring)
 		asb_memory_give_back(ring->bytes, ring->size);
 }
 
+void asb_job_join(struct asb_job *job, struct asb_session *session, uint32_t channel)
+{
+	job->session = session;
+	job->channel = channel;
+	job->next = NULL;
+	if (session->first == NULL)
+		session->first = job;
+	else
+		session->last->next = job;
+	session->last = job;
+	session->job_count++;
+}
+
+static void leave(struct asb_job *job)
+{
+	struct asb_session *session = job->session;
+	struct asb_job *before = NULL;
+
+	if (session == NULL)
+		return;
+	for (struct asb_job *at = session->first; at != job; at = at->next)
+		before = at;
+	if (before == NULL)
+		session->first = job->next;
+	else
+		before->next = job->next;
+	if (session->last == job)
+		session->last = before;
+	session->job_count--;
+	job->session = NULL;
+	job->next = NULL;
+}
+
+void asb_job_untell(struct asb_job *job)
+{
+	job->say_failed = job->state == ASB_JOB_FAILED;
+	if (job->state == ASB_JOB_FAILED)
+		return;
+	if (job->state == ASB_JOB_TOLD)
+		job->state = ASB_JOB_ENDED;
+	/* One that is starting says so when it has. */
+	job->say_started = job->state != ASB_JOB_STARTING;
+	asb_output_untell(&job->out);
+	asb_output_untell(&job->err);
+	asb_input_untell(&job->in);
+}
+
 void asb_job_close_streams(struct asb_job *job)
 {
 	asb_input_stop(&job->in);
@@ -116,7 +162,7 @@ void asb_job_release(struct asb_job *job)
 	give_back(&job->out.ring);
 	give_back(&job->err.ring);
 	job->state = ASB_JOB_FREE;
-	job->session = NULL;
+	leave(job);
 }
 
 struct asb_job *asb_job_place(void)
@@ -139,17 +185,12 @@ struct asb_job *asb_job_place(void)
 
 bool asb_job_clear(const struct asb_session *session)
 {
-	bool left = false;
+	struct asb_job *next;
 
-	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		struct asb_job *job = &jobs[i];
-
-		if (job->state == ASB_JOB_FREE || job->session != session)
-			continue;
+	for (struct asb_job *job = session->first; job != NULL; job = next) {
+		next = job->next;
 		if (job->tree == NULL)
 			asb_job_release(job);
-		else
-			left = true;
 	}
-	return left;
+	return session->first != NULL;
 }

@@ -5,7 +5,8 @@
  * STARTING: its keeper runs, whether the program does is not known yet. RUNNING: STARTED is due or
  * sent; lasts until the command has exited, both outputs are closed and, once the tree is being
  * killed, the tree is gone. ENDED: the record stands; what is left to send goes out, then EXIT.
- * TOLD: EXIT was sent; ACK frees the job. FAILED: FAILED is due, which frees it.
+ * TOLD: EXIT was sent; ACK frees the job. FAILED: FAILED is due or sent; being sent frees it, or
+ * ACK when the client can resume.
  *
  * Frames are not queued here: what is due is a state, made into a frame when the connection has
  * room for it.
@@ -49,6 +50,7 @@ struct asb_verdict {
 struct asb_job {
 	enum asb_job_state state;
 	struct asb_session *session;
+	struct asb_job *next;	   /* in the session's list */
 	const uint8_t *session_id; /* borrowed from the session, which outlives its jobs */
 	uint32_t channel;
 	uint8_t id[ASB_ID_LEN];
@@ -67,6 +69,8 @@ struct asb_job {
 	uint64_t oom_before;
 	int64_t started_ns;
 	bool say_started;
+	bool say_failed;
+	bool told; /* EXIT or FAILED was sent at least once, so that ACK is in order */
 	bool timed_out;
 	bool oom;
 	bool shutdown;
@@ -82,6 +86,12 @@ struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t
 
 /* A free place, emptied, whose state the caller sets; NULL: there is none. */
 struct asb_job *asb_job_place(void);
+
+/* Puts the job at the end of the session's list; it is in none yet. */
+void asb_job_join(struct asb_job *job, struct asb_session *session, uint32_t channel);
+
+/* Another connection: everything that was told is to be told again. */
+void asb_job_untell(struct asb_job *job);
 
 /* What the audit says of a job, and its line about the end, once, when there is a verdict. */
 struct asb_audit_job asb_job_audit(const struct asb_job *job);

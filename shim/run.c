@@ -84,9 +84,8 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 	asb_tree_new(&job->tree, spawned.keeper, session, spec->grace_ms);
 	connect_streams(job, spec, &spawned);
 	job->state = ASB_JOB_STARTING;
-	job->session = session;
 	job->session_id = session_id;
-	job->channel = channel;
+	asb_job_join(job, session, channel);
 	memcpy(job->id, id, ASB_ID_LEN);
 	asb_audit_describe(spec, job->command);
 	if (spec->timeout_ms > 0)
@@ -96,6 +95,7 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 
 void asb_run_again(struct asb_job *job)
 {
+	job->say_failed = job->state == ASB_JOB_FAILED;
 	if (job->state == ASB_JOB_TOLD)
 		job->state = ASB_JOB_ENDED;
 	else if (job->state == ASB_JOB_RUNNING || job->state == ASB_JOB_ENDED)
@@ -129,8 +129,14 @@ void asb_run_resize(struct asb_job *job, struct asb_pty_size size)
 
 void asb_run_acknowledge(struct asb_job *job)
 {
-	if (job->state == ASB_JOB_TOLD)
+	if (job->told)
 		asb_job_release(job);
+}
+
+void asb_run_end(struct asb_job *job)
+{
+	if (job->tree != NULL)
+		asb_tree_end(job->tree);
 }
 
 /* A tree that is being killed is waited for: the record of a timeout says that nothing is left. */

@@ -16,7 +16,7 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
 		  struct asb_refusal *why);
 
-/* A repeated START: STARTED, or EXIT, becomes due again. */
+/* A repeated START: STARTED, EXIT or FAILED becomes due again. */
 void asb_run_again(struct asb_job *job);
 
 /* To the command's group, on a terminal the one in the foreground, as soon as the program runs. */
@@ -25,8 +25,11 @@ void asb_run_signal(struct asb_job *job, int number);
 /* A new size of its terminal, if it has one. */
 void asb_run_resize(struct asb_job *job, struct asb_pty_size size);
 
-/* ACK: frees the job when its EXIT was sent. */
+/* ACK: frees the job when its EXIT or FAILED was sent. */
 void asb_run_acknowledge(struct asb_job *job);
+
+/* END: TERM to the whole tree, KILL after the grace. */
+void asb_run_end(struct asb_job *job);
 
 /* Lets every job take its next step. After each turn of the loop. */
 void asb_run_settle(void);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "shim/conn.h"
 #include "shim/job.h"
 #include "shim/limits.h"
 #include "shim/tree.h"
@@ -40,6 +41,34 @@ struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN])
 			return &sessions[i];
 	}
 	return NULL;
+}
+
+void asb_session_resume(struct asb_session *session, uint32_t lease_ms, struct asb_conn *conn)
+{
+	struct asb_conn *old = session->conn;
+
+	session->conn = conn;
+	session->lease_ms = lease_ms;
+	asb_timer_stop(&session->lease);
+	if (old != NULL) {
+		old->session = NULL;
+		asb_conn_drop(old);
+	}
+	for (struct asb_job *job = session->first; job != NULL; job = job->next)
+		asb_job_untell(job);
+}
+
+struct asb_job *asb_session_turn(struct asb_session *session)
+{
+	struct asb_job *job = session->first;
+
+	if (job != session->last) {
+		session->first = job->next;
+		session->last->next = job;
+		session->last = job;
+		job->next = NULL;
+	}
+	return job;
 }
 
 void asb_session_detach(struct asb_session *session)

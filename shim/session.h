@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * session.h - what a client owns: jobs and the processes they left. A session outlives its
- * connection by its lease; when that runs out, or at BYE, everything in it gets TERM, then KILL,
- * and the session is over when no process of it is left.
+ * connection by its lease, in which another connection may take it up; when that runs out, or at
+ * BYE, everything in it gets TERM, then KILL, and the session is over when no process of it is
+ * left.
  */
 #ifndef ASB_SESSION_H
 #define ASB_SESSION_H
@@ -14,12 +15,17 @@
 #include "shim/protocol/frame.h"
 
 struct asb_conn;
+struct asb_job;
 
 struct asb_session {
 	bool used;
 	bool ending;
 	uint8_t id[ASB_ID_LEN];
 	struct asb_conn *conn; /* NULL: lost */
+	bool resumes;	       /* the client can */
+	struct asb_job *first; /* its jobs, in the order in which their data goes out next */
+	struct asb_job *last;
+	int job_count;
 	uint32_t lease_ms;
 	struct asb_timer lease;
 };
@@ -28,6 +34,13 @@ struct asb_session {
 struct asb_session *asb_session_open(const uint8_t id[ASB_ID_LEN], uint32_t lease_ms,
 				     struct asb_conn *conn);
 struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN]);
+
+/* Another connection takes the session up; one that it still has is dropped. All is told again. */
+void asb_session_resume(struct asb_session *session, uint32_t lease_ms, struct asb_conn *conn);
+
+/* The job whose turn it is; its next turn comes after those of all others. There is at least one.
+ */
+struct asb_job *asb_session_turn(struct asb_session *session);
 
 /* The connection is lost: the lease begins. */
 void asb_session_detach(struct asb_session *session);

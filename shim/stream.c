@@ -44,7 +44,9 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 	asb_ring_init(&o->ring, o->ring.bytes, o->ring.size);
 	asb_checksum_init(&o->sum);
 	o->number = number;
+	o->consumed = 0;
 	o->sent = 0;
+	o->most = 0;
 	o->limit = limit;
 	o->active = 0;
 	o->full = false;
@@ -57,20 +59,31 @@ int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
 {
 	if (o->stopped)
 		return 0;
-	if (consumed > o->sent)
+	if (consumed > o->most)
 		return -1;
 	asb_ring_consume(&o->ring, consumed);
+	if (consumed > o->consumed)
+		o->consumed = consumed;
+	/* After a resume: bytes that the connection before has brought need not come again. */
+	if (consumed > o->sent)
+		o->sent = consumed;
 	if (limit > o->limit)
 		o->limit = limit;
 	return 0;
 }
 
+void asb_output_untell(struct asb_output *o)
+{
+	o->sent = o->consumed;
+	o->ended = false;
+}
+
 void asb_output_stop(struct asb_output *o)
 {
 	o->stopped = true;
-	o->sent = o->ring.end;
-	asb_ring_consume(&o->ring, o->ring.end);
 	asb_output_close(o);
+	o->consumed = o->sent = o->most = o->ring.end;
+	asb_ring_consume(&o->ring, o->ring.end);
 }
 
 void asb_output_close(struct asb_output *o)
@@ -131,6 +144,8 @@ bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel
 	asb_put64(to, o->sent);
 	(void)asb_ring_copy(&o->ring, o->sent, to + ASB_DATA_HEADER, n);
 	o->sent += n;
+	if (o->sent > o->most)
+		o->most = o->sent;
 	return true;
 }
 
@@ -167,10 +182,12 @@ int asb_input_open(struct asb_input *in, int fd, bool terminal)
 	in->told = 0;
 	in->ended = false;
 	in->stopped = fd < 0;
+	in->quit = false;
 	in->say_stop = false;
 	in->terminal = terminal;
 	in->in_line = false;
 	in->end_typed = false;
+	in->say_credit = false;
 	if (fd < 0)
 		return 0;
 	return asb_watch_open(&in->watch, fd, input_ready, in);
@@ -183,7 +200,7 @@ const char *asb_input_data(struct asb_input *in, const struct asb_frame *frame)
 	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
 	uint64_t known = in->ring.end - offset;
 
-	if (in->ended)
+	if (in->ended && (offset > in->ring.end || known < n))
 		return "data after the end of stdin";
 	if (offset > in->ring.end)
 		return "data of stdin is missing";
@@ -216,7 +233,8 @@ static void drop_input(struct asb_input *in)
 		return;
 	in->stopped = true;
 	/* A client that has sent everything, all of which was taken, needs to know nothing. */
-	in->say_stop = !in->ended || asb_ring_used(&in->ring) > 0;
+	in->quit = !in->ended || asb_ring_used(&in->ring) > 0;
+	in->say_stop = in->quit;
 	asb_ring_consume(&in->ring, in->ring.end);
 }
 
@@ -295,18 +313,26 @@ static bool tell_credit(struct asb_input *in, struct asb_out *out, uint32_t chan
 	uint64_t consumed = in->ring.start;
 	uint8_t *to;
 
-	if (in->ended || consumed == in->told)
+	if (!in->say_credit && (in->ended || consumed == in->told))
 		return true;
-	if (consumed - in->told < WORTH_A_CREDIT && asb_ring_used(&in->ring) > 0)
+	if (!in->say_credit && consumed - in->told < WORTH_A_CREDIT && asb_ring_used(&in->ring) > 0)
 		return true;
 	to = asb_out_reserve(out, ASB_CREDIT, ASB_STDIN, channel, 16);
 	if (to == NULL)
 		return false;
+	in->say_credit = false;
 	in->told = consumed;
-	in->limit = consumed + in->ring.size;
+	if (in->limit < consumed + in->ring.size)
+		in->limit = consumed + in->ring.size;
 	asb_put64(to, consumed);
 	asb_put64(to + 8, in->limit);
 	return true;
+}
+
+void asb_input_untell(struct asb_input *in)
+{
+	in->say_stop = in->quit;
+	in->say_credit = true;
 }
 
 bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel)

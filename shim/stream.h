@@ -24,8 +24,10 @@ struct asb_output {
 	struct asb_ring ring;
 	struct asb_watch watch; /* open until end of file, STOP or the end of the job */
 	struct asb_checksum sum;
-	uint8_t number; /* enum asb_stream */
-	uint64_t sent;
+	uint8_t number;	   /* enum asb_stream */
+	uint64_t consumed; /* by the client, as far as it has said */
+	uint64_t sent;	   /* on this connection */
+	uint64_t most;	   /* ever sent: consumed <= sent <= most */
 	uint64_t limit;
 	int64_t active; /* when it was last not silent */
 	bool full;	/* the ring was, at the last asb_output_settle */
@@ -41,10 +43,12 @@ struct asb_input {
 	uint64_t told;		/* `consumed` as the client was told */
 	bool ended;		/* EOF was received */
 	bool stopped;		/* what still comes is dropped */
+	bool quit;		/* STOP is what the client has to know */
 	bool say_stop;		/* STOP is to be sent */
 	bool terminal;		/* the watch is a master, open until asb_input_stop */
 	bool in_line;		/* typed into the terminal since the last end of a line */
 	bool end_typed;		/* the end of input was made known to it */
+	bool say_credit;	/* CREDIT is to be sent, changed or not */
 };
 
 /* fd is taken over; -1: there is none. Returns -1 when the watch table is full. The ring's storage
@@ -54,6 +58,8 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit);
 /* STOP from the client. Kept bytes are dropped. */
 void asb_output_stop(struct asb_output *o);
+/* Another connection: what was not consumed is to be sent again, and the end. */
+void asb_output_untell(struct asb_output *o);
 /* Closes the pipe; what is in the ring still goes out. */
 void asb_output_close(struct asb_output *o);
 /* Waits for the pipe or not, as there is room. */
@@ -76,6 +82,8 @@ const char *asb_input_end(struct asb_input *in, uint64_t offset);
 void asb_input_stop(struct asb_input *in);
 /* Writes what the pipe takes and waits for it or not. */
 void asb_input_settle(struct asb_input *in);
+/* Another connection: everything is to be said again. */
+void asb_input_untell(struct asb_input *in);
 /* CREDIT and STOP as they are due; false when there was no room. */
 bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel);
 

@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "shim/session.h"
 #include "shim/signame.h"
 #include "shim/text.h"
 
 #define RECORD_MAX 256	 /* an exit record: 15 attributes of at most 6 + 8 bytes */
+#define SMALL 4096	 /* so much output goes before larger amounts */
 #define REFUSAL_TEXT 240 /* text of a FAILED frame */
 
 bool asb_tell_refusal(struct asb_out *out, uint32_t channel, const struct asb_refusal *why)
@@ -36,14 +38,25 @@ static bool tell_started(struct asb_job *job, struct asb_out *out)
 	return true;
 }
 
+/* A client that can resume may ask again, and has to get the same answer. */
+static bool tell_failed(struct asb_job *job, struct asb_out *out)
+{
+	if (!job->say_failed)
+		return true;
+	if (!asb_tell_refusal(out, job->channel, &job->refusal))
+		return false;
+	job->say_failed = false;
+	job->told = true;
+	if (!job->session->resumes)
+		asb_job_release(job);
+	return true;
+}
+
 bool asb_tell_control(struct asb_job *job, struct asb_out *out)
 {
 	switch (job->state) {
 	case ASB_JOB_FAILED:
-		if (!asb_tell_refusal(out, job->channel, &job->refusal))
-			return false;
-		asb_job_release(job);
-		return true;
+		return tell_failed(job, out);
 	case ASB_JOB_STARTING:
 		return asb_input_tell(&job->in, out, job->channel);
 	case ASB_JOB_RUNNING:
@@ -54,6 +67,13 @@ bool asb_tell_control(struct asb_job *job, struct asb_out *out)
 		break;
 	}
 	return true;
+}
+
+bool asb_tell_is_small(const struct asb_job *job, int which)
+{
+	const struct asb_output *o = which == 0 ? &job->out : &job->err;
+
+	return o->ring.end - o->sent <= SMALL && asb_output_has_data(o);
 }
 
 bool asb_tell_data(struct asb_job *job, int which, struct asb_out *out)
@@ -134,5 +154,6 @@ bool asb_tell_end(struct asb_job *job, struct asb_out *out)
 	if (!asb_out_frame(out, ASB_EXIT, 0, job->channel, record.bytes, record.length))
 		return false;
 	job->state = ASB_JOB_TOLD;
+	job->told = true;
 	return true;
 }

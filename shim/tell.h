@@ -14,12 +14,15 @@
 #include "shim/job.h"
 #include "shim/out.h"
 
-/* STARTED or FAILED, CREDIT and STOP of stdin. A job whose FAILED was put is free. */
+/* STARTED or FAILED, CREDIT and STOP of stdin. A job whose FAILED was put may be free. */
 bool asb_tell_control(struct asb_job *job, struct asb_out *out);
 
 /* One DATA frame of either output: *put says whether there was any. `which` 0: stdout, 1: stderr.
  */
 bool asb_tell_data(struct asb_job *job, int which, struct asb_out *out);
+
+/* Whether there is little to send of that output, and something. */
+bool asb_tell_is_small(const struct asb_job *job, int which);
 
 /* EOF of the outputs and EXIT, as far as they are due. */
 bool asb_tell_end(struct asb_job *job, struct asb_out *out);

@@ -64,6 +64,7 @@ static void failed(struct asb_job *job, int step, int error)
 
 	job->refusal = refusal_of(step, error);
 	job->state = ASB_JOB_FAILED;
+	job->say_failed = true;
 	job->in.say_stop = false;
 	asb_audit_failed(&what, job->refusal.text);
 	/* The keeper reaps what was to be the command and leaves. */

@@ -19,13 +19,11 @@
 #define KEEP (1u << 20) /* bytes of an output that are kept for looking at */
 #define CREDIT_EVERY 524288u
 
-void client_connect(struct client *c, const struct sandbox *box)
+static void start_connect(struct client *c, const struct sandbox *box)
 {
 	int in[2];
 	int out[2];
 
-	memset(c, 0, sizeof(*c));
-	c->next_channel = 1;
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	c->pid = sandbox_exec(box, shim_path(), "connect", in[0], out[1], box->diagnostics);
@@ -33,24 +31,46 @@ void client_connect(struct client *c, const struct sandbox *box)
 	(void)close(out[1]);
 	c->to = in[1];
 	c->from = out[0];
+	c->to_send = -1;
+	c->to_read = -1;
+}
+
+void client_connect(struct client *c, const struct sandbox *box)
+{
+	static unsigned counter;
+	bool resumable = c->resumable;
+
+	memset(c, 0, sizeof(*c));
+	c->resumable = resumable;
+	c->next_channel = 1;
+	c->serial = ++counter;
+	asb_put32(c->id, (uint32_t)getpid());
+	asb_put32(c->id + 4, c->serial);
+	start_connect(c, box);
+}
+
+static void send_hello(struct client *c, uint32_t lease_ms, unsigned version, unsigned how)
+{
+	uint8_t bytes[128];
+	size_t n = 4;
+
+	memcpy(bytes, ASB_HELLO_MAGIC, 4);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MIN, 2, version);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MAX, 2, version);
+	asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_SESSION, c->id, sizeof(c->id));
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_LEASE_MS, 4, lease_ms);
+	asb_attr_put_uint(bytes, sizeof(bytes), &n, 999, 4, 0);
+	if (c->resumable)
+		asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_FEATURE, ASB_FEATURE_RESUME, 6);
+	if (how != ASB_RESUME_NEW)
+		asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_RESUME, 1, how);
+	client_send(c, ASB_HELLO, 0, 0, bytes, n);
 }
 
 void client_hello(struct client *c, uint32_t lease_ms, unsigned version)
 {
-	static unsigned counter;
-	uint8_t id[ASB_ID_LEN] = {0};
-	uint8_t bytes[128];
-	size_t n = 4;
-
-	asb_put32(id, (uint32_t)getpid());
-	asb_put32(id + 4, ++counter);
-	memcpy(bytes, ASB_HELLO_MAGIC, 4);
-	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MIN, 2, version);
-	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_VERSION_MAX, 2, version);
-	asb_attr_put(bytes, sizeof(bytes), &n, ASB_HELLO_SESSION, id, sizeof(id));
-	asb_attr_put_uint(bytes, sizeof(bytes), &n, ASB_HELLO_LEASE_MS, 4, lease_ms);
-	asb_attr_put_uint(bytes, sizeof(bytes), &n, 999, 4, 0);
-	client_send(c, ASB_HELLO, 0, 0, bytes, n);
+	c->lease_ms = lease_ms;
+	send_hello(c, lease_ms, version, ASB_RESUME_NEW);
 }
 
 void client_open(struct client *c, const struct sandbox *box, uint32_t lease_ms)
@@ -77,15 +97,23 @@ static void reap(struct client *c)
 	}
 }
 
-void client_close(struct client *c)
+void client_cut(struct client *c)
 {
 	if (c->to >= 0)
 		(void)close(c->to);
 	(void)close(c->from);
+	c->to = -1;
+	c->from = -1;
 	reap(c);
+}
+
+void client_close(struct client *c)
+{
+	client_cut(c);
 	for (int i = 0; i < c->job_count; i++) {
 		free(c->jobs[i]->output[0].bytes);
 		free(c->jobs[i]->output[1].bytes);
+		free(c->jobs[i]->spec);
 		free(c->jobs[i]);
 	}
 	c->job_count = 0;
@@ -101,6 +129,11 @@ void client_send_raw(struct client *c, const void *bytes, size_t n)
 {
 	const char *at = bytes;
 
+	if (c->to_send >= 0) {
+		if (n > (size_t)c->to_send)
+			n = (size_t)c->to_send;
+		c->to_send -= (long)n;
+	}
 	while (n > 0) {
 		ssize_t done = write(c->to, at, n);
 
@@ -219,18 +252,28 @@ static void take_data(struct client *c, struct job *job, const struct asb_frame 
 	int which = frame->flags - 1;
 	struct received *o = &job->output[which];
 	size_t n = frame->length - ASB_DATA_HEADER;
+	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
 	size_t room = KEEP - o->kept;
 
 	assert_true(which == 0 || which == 1);
 	assert_true(frame->length > ASB_DATA_HEADER);
 	assert_true(job->started);
-	assert_false(o->ended);
+	assert_true(!o->ended || c->again);
 	assert_false(job->record.present);
-	assert_true(asb_get64(frame->payload) == o->total);
+	if (c->again && asb_get64(frame->payload) < o->total) {
+		size_t known = (size_t)(o->total - asb_get64(frame->payload));
+
+		if (known >= n)
+			return;
+		bytes += known;
+		n -= known;
+	} else {
+		assert_true(asb_get64(frame->payload) == o->total);
+	}
 	assert_true(o->total + n <= o->limit);
 	if (n < room)
 		room = n;
-	memcpy(o->bytes + o->kept, frame->payload + ASB_DATA_HEADER, room);
+	memcpy(o->bytes + o->kept, bytes, room);
 	o->kept += room;
 	o->bytes[o->kept] = '\0';
 	o->total += n;
@@ -239,6 +282,12 @@ static void take_data(struct client *c, struct job *job, const struct asb_frame 
 
 static void take_job_frame(struct client *c, struct job *job, const struct asb_frame *frame)
 {
+	/* Sent again after a resume, before our ACK was heard. */
+	if (c->again && (job->record.present || job->failed != 0)) {
+		if (frame->type == ASB_EXIT || frame->type == ASB_FAILED)
+			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
+		return;
+	}
 	switch (frame->type) {
 	case ASB_STARTED:
 		assert_int_equal(frame->length, 4);
@@ -251,16 +300,19 @@ static void take_job_frame(struct client *c, struct job *job, const struct asb_f
 		job->failed_errno = (int)asb_get32(frame->payload + 2);
 		snprintf(job->failed_text, sizeof(job->failed_text), "%.*s", frame->length - 6,
 			 (const char *)frame->payload + 6);
+		if (c->resumable && !c->no_ack)
+			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
 		break;
 	case ASB_DATA:
 		take_data(c, job, frame);
 		break;
 	case ASB_EOF:
-		assert_false(job->output[frame->flags - 1].ended);
+		assert_true(!job->output[frame->flags - 1].ended || c->again);
 		job->output[frame->flags - 1].ended = true;
 		break;
 	case ASB_CREDIT:
 		assert_int_equal(frame->flags, ASB_STDIN);
+		assert_true(asb_get64(frame->payload) >= job->stdin_consumed);
 		job->stdin_consumed = asb_get64(frame->payload);
 		job->stdin_limit = asb_get64(frame->payload + 8);
 		break;
@@ -290,6 +342,11 @@ static void take_hello(struct client *c, const struct asb_frame *frame)
 			assert_true(asb_attr_uint(&a, 0) == ASB_PROTOCOL_VERSION);
 		if (a.tag == ASB_HELLO_INSTANCE && a.length == ASB_ID_LEN)
 			memcpy(c->instance, a.value, ASB_ID_LEN);
+		if (a.tag == ASB_HELLO_RESUMED)
+			c->resumed = asb_attr_uint(&a, 0) == 1;
+		if (a.tag == ASB_HELLO_FEATURE && a.length == 6 &&
+		    memcmp(a.value, "resume", 6) == 0)
+			c->can_resume = true;
 	}
 	assert_false(c->hello);
 	c->hello = true;
@@ -326,14 +383,20 @@ bool client_step(struct client *c, int ms)
 
 	assert_true(taken >= 0);
 	while (taken == 0) {
+		size_t room;
 		ssize_t n;
 
 		memmove(c->bytes, c->bytes + c->at, c->length - c->at);
 		c->length -= c->at;
 		c->at = 0;
-		if (c->closed || poll(&ready, 1, ms) <= 0)
+		if (c->closed || (c->to_read != 0 && poll(&ready, 1, ms) <= 0))
 			return false;
-		n = read(c->from, c->bytes + c->length, sizeof(c->bytes) - c->length);
+		room = sizeof(c->bytes) - c->length;
+		if (c->to_read >= 0 && room > (size_t)c->to_read)
+			room = (size_t)c->to_read;
+		n = room == 0 ? 0 : read(c->from, c->bytes + c->length, room);
+		if (c->to_read > 0 && n > 0)
+			c->to_read -= n;
 		if (n <= 0) {
 			c->closed = true;
 			return false;
@@ -405,33 +468,25 @@ void describe_number(struct description *d, unsigned tag, unsigned width, uint64
 			 0);
 }
 
-static void send_description(struct client *c, const struct description *d, uint32_t channel,
+static void send_description(struct client *c, const uint8_t *bytes, size_t n, uint32_t channel,
 			     const uint8_t id[ASB_ID_LEN])
 {
 	uint8_t start[ASB_ID_LEN + 4];
 
-	for (size_t at = 0; at < d->length; at += ASB_FRAME_PAYLOAD) {
-		size_t left = d->length - at;
+	for (size_t at = 0; at < n; at += ASB_FRAME_PAYLOAD) {
+		size_t left = n - at;
 
-		client_send(c, ASB_SPEC, 0, channel, d->bytes + at,
+		client_send(c, ASB_SPEC, 0, channel, bytes + at,
 			    left < ASB_FRAME_PAYLOAD ? left : ASB_FRAME_PAYLOAD);
 	}
 	memcpy(start, id, ASB_ID_LEN);
-	asb_put32(start + ASB_ID_LEN, (uint32_t)d->length);
+	asb_put32(start + ASB_ID_LEN, (uint32_t)n);
 	client_send(c, ASB_START, 0, channel, start, sizeof(start));
-}
-
-static void make_id(uint8_t id[ASB_ID_LEN], const struct client *c, uint32_t channel)
-{
-	memset(id, 0x5a, ASB_ID_LEN);
-	asb_put32(id, channel);
-	asb_put32(id + 4, (uint32_t)c->pid);
 }
 
 struct job *job_start(struct client *c, const struct description *d)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	uint8_t id[ASB_ID_LEN];
 
 	assert_non_null(job);
 	assert_true(c->job_count < CLIENT_JOBS);
@@ -445,18 +500,77 @@ struct job *job_start(struct client *c, const struct description *d)
 		job->output[i].limit = ASB_OUTPUT_LIMIT;
 		job->output[i].window = 1 << 20;
 	}
-	make_id(id, c, job->channel);
-	send_description(c, d, job->channel, id);
+	memset(job->id, 0x5a, ASB_ID_LEN);
+	asb_put32(job->id, job->channel);
+	asb_put32(job->id + 4, c->serial);
+	job->spec = malloc(d->length + 1);
+	assert_non_null(job->spec);
+	memcpy(job->spec, d->bytes, d->length);
+	job->spec_length = d->length;
+	send_description(c, d->bytes, d->length, job->channel, job->id);
 	return job;
 }
 
 void job_start_again(struct client *c, const struct job *job, uint32_t channel,
 		     const struct description *d)
 {
-	uint8_t id[ASB_ID_LEN];
+	send_description(c, d->bytes, d->length, channel, job->id);
+}
 
-	make_id(id, c, job->channel);
-	send_description(c, d, channel, id);
+static void resume_job(struct client *c, struct job *job)
+{
+	if (job->record.present || job->failed != 0) {
+		if (!c->no_ack)
+			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
+		return;
+	}
+	if (!job->started)
+		send_description(c, job->spec, job->spec_length, job->channel, job->id);
+	for (int which = 0; which < 2; which++) {
+		struct received *o = &job->output[which];
+		uint8_t payload[16];
+
+		o->told = o->total;
+		if (o->window > 0 && o->limit < o->total + o->window)
+			o->limit = o->total + o->window;
+		asb_put64(payload, o->total);
+		asb_put64(payload + 8, o->limit);
+		client_send(c, ASB_CREDIT, (uint8_t)(which + 1), job->channel, payload,
+			    sizeof(payload));
+	}
+	job->stdin_sent = job->stdin_consumed;
+	job->source_ended = false;
+}
+
+void client_resume(struct client *c, const struct sandbox *box, unsigned how)
+{
+	start_connect(c, box);
+	c->length = c->at = 0;
+	c->closed = c->hello = c->resumed = false;
+	c->error = 0;
+	c->again = true;
+	send_hello(c, c->lease_ms, ASB_PROTOCOL_VERSION, how);
+	for (int i = 0; i < c->job_count; i++)
+		resume_job(c, c->jobs[i]);
+	client_pump(c);
+}
+
+void client_pump(struct client *c)
+{
+	for (int i = 0; i < c->job_count; i++) {
+		struct job *job = c->jobs[i];
+
+		if (job->source == NULL || job->source_ended || job->stdin_stopped ||
+		    job->record.present || job->failed != 0)
+			continue;
+		if (job->stdin_sent < job->source_length)
+			(void)job_write(c, job, job->source + job->stdin_sent,
+					job->source_length - job->stdin_sent);
+		if (job->stdin_sent == job->source_length) {
+			job_close_stdin(c, job);
+			job->source_ended = true;
+		}
+	}
 }
 
 struct job *job_line(struct client *c, const char *line)

@@ -42,6 +42,9 @@ struct received {
 
 struct job {
 	uint32_t channel;
+	uint8_t id[ASB_ID_LEN];
+	uint8_t *spec; /* its description, to be sent again */
+	size_t spec_length;
 	bool started;
 	uint32_t pid;
 	int failed; /* code of FAILED, 0: none */
@@ -52,6 +55,9 @@ struct job {
 	uint64_t stdin_consumed;
 	uint64_t stdin_sent;
 	bool stdin_stopped;
+	const uint8_t *source; /* what client_pump sends, borrowed; then the end */
+	size_t source_length;
+	bool source_ended;
 	uint32_t signals; /* sequence of the last SIGNAL */
 	int starts;	  /* STARTED frames */
 	int exits;	  /* EXIT frames */
@@ -65,7 +71,15 @@ struct client {
 	uint8_t bytes[2 * ASB_FRAME_MAX];
 	size_t length;
 	size_t at;
-	bool closed; /* end of file from `connect` */
+	uint8_t id[ASB_ID_LEN]; /* of the session */
+	uint32_t lease_ms;
+	bool resumable;	 /* names the feature; set before client_open */
+	bool again;	 /* this is not the first connection: bytes may come twice */
+	bool resumed;	 /* the shim said so */
+	bool can_resume; /* the shim can */
+	long to_send;	 /* bytes until the connection is cut in that direction; < 0: for ever */
+	long to_read;	 /* likewise */
+	bool closed;	 /* end of file from `connect` */
 	bool bye;
 	int error; /* code of ERROR, 0: none */
 	int unknown;
@@ -76,6 +90,7 @@ struct client {
 	struct job *jobs[CLIENT_JOBS];
 	int job_count;
 	uint32_t next_channel;
+	uint32_t serial; /* part of the ids of its jobs */
 };
 
 /* A job description being built; add functions append. */
@@ -93,6 +108,15 @@ void client_hello(struct client *c, uint32_t lease_ms, unsigned version);
 void client_close(struct client *c);
 /* The connection is gone without a word. */
 void client_kill(struct client *c);
+/* The same, but the jobs stay for client_resume. */
+void client_cut(struct client *c);
+/*
+ * Takes the session up on a new connection, `how` as in HELLO, and says again what the shim may not
+ * have heard. Does not wait for an answer.
+ */
+void client_resume(struct client *c, const struct sandbox *box, unsigned how);
+/* Sends what there is credit for of the sources of all jobs. */
+void client_pump(struct client *c);
 
 void client_send(struct client *c, uint8_t type, uint8_t flags, uint32_t channel,
 		 const void *payload, size_t n);

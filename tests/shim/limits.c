@@ -136,6 +136,7 @@ static void jobs_come_and_go(void **state)
 		assert_int_equal(job->record.code, 0);
 		free(job->output[0].bytes);
 		free(job->output[1].bytes);
+		free(job->spec);
 		free(job);
 		c->job_count--;
 	}

@@ -9,6 +9,18 @@ static struct suite suite;
 int suite_setup(void **state)
 {
 	sandbox_start(&suite.box, false);
+	suite.client.resumable = false;
+	suite.other.resumable = false;
+	client_open(&suite.client, &suite.box, 60000);
+	*state = &suite;
+	return 0;
+}
+
+int suite_setup_resumable(void **state)
+{
+	sandbox_start(&suite.box, false);
+	suite.client.resumable = true;
+	suite.other.resumable = true;
 	client_open(&suite.client, &suite.box, 60000);
 	*state = &suite;
 	return 0;
@@ -17,6 +29,7 @@ int suite_setup(void **state)
 int suite_setup_piped(void **state)
 {
 	sandbox_start(&suite.box, true);
+	suite.client.resumable = false;
 	client_open(&suite.client, &suite.box, 60000);
 	*state = &suite;
 	return 0;
@@ -46,5 +59,6 @@ int main(int argc, char **argv)
 	failed += asb_test_protocol();
 	failed += asb_test_limits();
 	failed += asb_test_mux();
+	failed += asb_test_resume();
 	return failed == 0 ? 0 : 1;
 }

@@ -190,9 +190,8 @@ static void a_reused_channel(struct client *c)
 {
 	(void)cat(c);
 	c->next_channel--;
-	c->pid++; /* the job id is made from it */
+	c->serial += 1u << 20; /* the job id is made from it */
 	(void)cat(c);
-	c->pid--;
 }
 
 static void malformed_frames_end_one_connection(void **state)

@@ -22,10 +22,14 @@ struct suite {
 
 /* Fixtures; *state is the struct suite. The client's session has a lease of 60 s. */
 int suite_setup(void **state);
-int suite_setup_piped(void **state); /* PID 1's stdout is a pipe that nobody reads */
+int suite_setup_piped(void **state);	 /* PID 1's stdout is a pipe that nobody reads */
+int suite_setup_resumable(void **state); /* the clients name the feature resume */
 int suite_teardown(void **state);
 
 #define SUITE_TEST(function) cmocka_unit_test_setup_teardown(function, suite_setup, suite_teardown)
+
+#define RESUME_TEST(function) \
+	cmocka_unit_test_setup_teardown(function, suite_setup_resumable, suite_teardown)
 
 int asb_test_commands(void);
 int asb_test_streams(void);
@@ -35,5 +39,6 @@ int asb_test_life(void);
 int asb_test_protocol(void);
 int asb_test_limits(void);
 int asb_test_mux(void);
+int asb_test_resume(void);
 
 #endif
