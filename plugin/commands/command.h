@@ -104,6 +104,9 @@ extern const struct asb_command asb_command_create, asb_command_exec, asb_comman
 	asb_command_suspend, asb_command_resume, asb_command_extend, asb_command_delete,
 	asb_command_logs;
 
+/* Their files. */
+extern const struct asb_command asb_command_cp;
+
 /* Around them. */
 extern const struct asb_command asb_command_cleanup, asb_command_setup;
 
