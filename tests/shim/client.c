@@ -31,21 +31,16 @@ static void start_connect(struct client *c, const struct sandbox *box)
 	(void)close(out[1]);
 	c->to = in[1];
 	c->from = out[0];
-	c->to_send = -1;
-	c->to_read = -1;
+	c->to_send = c->to_read = 0;
 }
 
 void client_connect(struct client *c, const struct sandbox *box)
 {
-	static unsigned counter;
 	bool resumable = c->resumable;
 
 	memset(c, 0, sizeof(*c));
 	c->resumable = resumable;
 	c->next_channel = 1;
-	c->serial = ++counter;
-	asb_put32(c->id, (uint32_t)getpid());
-	asb_put32(c->id + 4, c->serial);
 	start_connect(c, box);
 }
 
@@ -69,6 +64,13 @@ static void send_hello(struct client *c, uint32_t lease_ms, unsigned version, un
 
 void client_hello(struct client *c, uint32_t lease_ms, unsigned version)
 {
+	static unsigned counter;
+
+	if (c->serial == 0) {
+		c->serial = ++counter;
+		asb_put32(c->id, (uint32_t)getpid());
+		asb_put32(c->id + 4, c->serial);
+	}
 	c->lease_ms = lease_ms;
 	send_hello(c, lease_ms, version, ASB_RESUME_NEW);
 }
@@ -125,15 +127,29 @@ void client_kill(struct client *c)
 	client_close(c);
 }
 
+/* How many of n bytes a direction takes before it is cut, and that they were. */
+static size_t allowed(const long *left, size_t n)
+{
+	if (*left == 0)
+		return n;
+	return *left < 0 ? 0 : n < (size_t)*left ? n : (size_t)*left;
+}
+
+static void use_up(long *left, size_t n)
+{
+	if (*left <= 0)
+		return;
+	*left -= (long)n;
+	if (*left == 0)
+		*left = -1;
+}
+
 void client_send_raw(struct client *c, const void *bytes, size_t n)
 {
 	const char *at = bytes;
 
-	if (c->to_send >= 0) {
-		if (n > (size_t)c->to_send)
-			n = (size_t)c->to_send;
-		c->to_send -= (long)n;
-	}
+	n = allowed(&c->to_send, n);
+	use_up(&c->to_send, n);
 	while (n > 0) {
 		ssize_t done = write(c->to, at, n);
 
@@ -389,14 +405,12 @@ bool client_step(struct client *c, int ms)
 		memmove(c->bytes, c->bytes + c->at, c->length - c->at);
 		c->length -= c->at;
 		c->at = 0;
-		if (c->closed || (c->to_read != 0 && poll(&ready, 1, ms) <= 0))
+		if (c->closed || (c->to_read >= 0 && poll(&ready, 1, ms) <= 0))
 			return false;
-		room = sizeof(c->bytes) - c->length;
-		if (c->to_read >= 0 && room > (size_t)c->to_read)
-			room = (size_t)c->to_read;
+		room = allowed(&c->to_read, sizeof(c->bytes) - c->length);
 		n = room == 0 ? 0 : read(c->from, c->bytes + c->length, room);
-		if (c->to_read > 0 && n > 0)
-			c->to_read -= n;
+		if (n > 0)
+			use_up(&c->to_read, (size_t)n);
 		if (n <= 0) {
 			c->closed = true;
 			return false;

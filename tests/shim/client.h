@@ -77,9 +77,10 @@ struct client {
 	bool again;	 /* this is not the first connection: bytes may come twice */
 	bool resumed;	 /* the shim said so */
 	bool can_resume; /* the shim can */
-	long to_send;	 /* bytes until the connection is cut in that direction; < 0: for ever */
-	long to_read;	 /* likewise */
-	bool closed;	 /* end of file from `connect` */
+	long to_send; /* bytes until the connection is cut in that direction; 0: never, < 0: it is
+		       */
+	long to_read; /* likewise */
+	bool closed;  /* end of file from `connect` */
 	bool bye;
 	int error; /* code of ERROR, 0: none */
 	int unknown;
