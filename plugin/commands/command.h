@@ -67,6 +67,9 @@ struct asb_command {
 		   const struct asb_operands *operands, struct asb_error *err);
 };
 
+/* What stands before a command's name: "kubectl agentsandbox", or with the group's name. Heap. */
+char *asb_command_path(const struct asb_context *context);
+
 /* The one with that name among context->commands; NULL with a usage error that names the nearest.
  */
 const struct asb_command *asb_command_find(const struct asb_context *context, const char *name,

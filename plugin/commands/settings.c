@@ -9,42 +9,6 @@
 
 #define FILE_VARIABLE "AGENTSANDBOX_CONFIG"
 
-void asb_texts_add(struct asb_texts *texts, char *text)
-{
-	texts->items = asb_realloc(texts->items, (texts->count + 1) * sizeof texts->items[0]);
-	texts->items[texts->count++] = text;
-}
-
-void asb_texts_release(struct asb_texts *texts)
-{
-	while (texts->count > 0)
-		free(texts->items[--texts->count]);
-	free(texts->items);
-	*texts = (struct asb_texts){0};
-}
-
-static size_t index_of(const struct asb_setting *setting)
-{
-	return (size_t)(setting - asb_setting_table);
-}
-
-bool asb_settings_said(const struct asb_settings *settings, const struct asb_setting *setting)
-{
-	return settings->values[index_of(setting)].origin != NULL;
-}
-
-void asb_settings_put(struct asb_settings *settings, const struct asb_setting *setting,
-		      struct asb_texts texts, enum asb_setting_source source, char *origin)
-{
-	if (asb_settings_said(settings, setting)) {
-		asb_texts_release(&texts);
-		free(origin);
-		return;
-	}
-	settings->values[index_of(setting)] =
-		(struct asb_setting_value){.texts = texts, .source = source, .origin = origin};
-}
-
 /* An empty variable is as none: shells can't easily take one back for one command. */
 static const char *variable(const char *name)
 {
@@ -137,19 +101,6 @@ void asb_settings_release(struct asb_settings *settings)
 	*settings = (struct asb_settings){0};
 }
 
-const struct asb_setting_value *asb_settings_value(const struct asb_settings *settings,
-						   const char *key)
-{
-	return &settings->values[index_of(asb_setting_find(key))];
-}
-
-const char *asb_settings_text(const struct asb_settings *settings, const char *key)
-{
-	const struct asb_setting_value *value = asb_settings_value(settings, key);
-
-	return value->texts.count == 0 ? NULL : value->texts.items[0];
-}
-
 static bool has_option(const struct asb_option *options, const char *name)
 {
 	for (; options->name != NULL; options++)
@@ -164,7 +115,7 @@ void asb_settings_words(const struct asb_settings *settings, const struct asb_op
 	const struct asb_setting *setting;
 
 	for (setting = asb_setting_table; setting->key != NULL; setting++) {
-		const struct asb_texts *texts = &settings->values[index_of(setting)].texts;
+		const struct asb_texts *texts = &asb_settings_value(settings, setting->key)->texts;
 		size_t i;
 
 		if (!has_option(options, setting->flag))

@@ -13,14 +13,6 @@
 
 #define LEEWAY_MS 10000 /* what is about to expire would do so on the way */
 
-void asb_credential_parts_release(struct asb_credential_parts *parts)
-{
-	asb_free_secret(parts->token);
-	free(parts->certificate);
-	asb_free_secret(parts->key);
-	*parts = (struct asb_credential_parts){.expires_ms = -1};
-}
-
 /* --- taking ----------------------------------------------------------------------------------- */
 
 static int take_plugin(const struct asb_stanza *user, const struct asb_stanza *cluster,

@@ -8,6 +8,14 @@
 #include "plugin/kube/credential_parts.h"
 #include "plugin/kube/keypair.h"
 
+void asb_credential_parts_release(struct asb_credential_parts *parts)
+{
+	asb_free_secret(parts->token);
+	free(parts->certificate);
+	asb_free_secret(parts->key);
+	*parts = (struct asb_credential_parts){.expires_ms = -1};
+}
+
 /* JSON, or YAML as kubectl's decoder would take it, too. The reader's own words could quote the
  * text. */
 static cJSON *read_tree(const char *text, size_t n, struct asb_error *err)

@@ -95,10 +95,8 @@ int asb_incluster_load(const struct asb_kubeconfig_env *env,
 
 	*out = (struct asb_kubeconfig){0};
 	if (take_token(env, flags, out, err) != 0 || take_ca(env, flags, out, err) != 0 ||
-	    take_impersonation(flags, out, err) != 0) {
-		asb_kubeconfig_release(out);
+	    take_impersonation(flags, out, err) != 0)
 		return -1;
-	}
 	out->namespace_ = asb_incluster_namespace(env);
 	out->server = asb_strf(ipv6 ? "https://[%s]:%s" : "https://%s:%s", env->service_host,
 			       env->service_port);

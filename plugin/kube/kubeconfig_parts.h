@@ -115,7 +115,8 @@ int asb_kubeconfig_impersonation(const struct asb_stanza *user, struct asb_kubec
 bool asb_sendable(const char *text);
 
 bool asb_incluster_possible(const struct asb_kubeconfig_env *env);
-/* --token and --certificate-authority come before the pod's own. On failure `out` is empty. */
+/* --token and --certificate-authority come before the pod's own. `out` is to be released in any
+ * case. */
 int asb_incluster_load(const struct asb_kubeconfig_env *env,
 		       const struct asb_kubeconfig_flags *flags, struct asb_kubeconfig *out,
 		       struct asb_error *err);
