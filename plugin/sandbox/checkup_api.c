@@ -6,9 +6,6 @@
 #include "plugin/sandbox/checkup_parts.h"
 #include "plugin/sandbox/spec.h"
 
-#define NEWEST "v1.0.2"
-#define RELEASES "https://github.com/kubernetes-sigs/agent-sandbox/releases/download/"
-
 /* --- API server --- */
 
 void asb_judge_server(const struct asb_exam *exam, struct asb_checkup *checkup)
@@ -31,24 +28,6 @@ void asb_judge_server(const struct asb_exam *exam, struct asb_checkup *checkup)
 }
 
 /* --- API groups --- */
-
-/* v0.5.2 brought one file with everything; before it there were two. */
-static bool has_one_file(const char *tag)
-{
-	return strncmp(tag, "v0.", 3) != 0 ||
-	       (strncmp(tag, "v0.5.", 5) == 0 && strcmp(tag, "v0.5.1") > 0);
-}
-
-char *asb_install_step(const char *tag)
-{
-	static const char apply[] = "kubectl apply --server-side --force-conflicts -f " RELEASES;
-
-	if (tag == NULL)
-		tag = NEWEST;
-	if (has_one_file(tag))
-		return asb_strf("%s%s/sandbox-with-extensions.yaml", apply, tag);
-	return asb_strf("%s%s/manifest.yaml\n%s%s/extensions.yaml", apply, tag, apply, tag);
-}
 
 /* A controller that ran all the time doesn't notice by itself that its kinds are back. */
 static char *install_again_step(const struct asb_exam *exam)

@@ -16,71 +16,11 @@
 
 /* --- who it is --- */
 
-const char *asb_controller_namespace(const struct asb_exam *exam)
-{
-	const char *namespace_ = asb_json_string(exam->controller, "metadata/namespace");
-
-	return namespace_ != NULL ? namespace_ : ASB_CONTROLLER_NAMESPACE;
-}
-
 static const char *name_of(const cJSON *controller)
 {
 	const char *name = asb_json_string(controller, "metadata/name");
 
 	return name != NULL ? name : ASB_CONTROLLER_NAME;
-}
-
-static const char *image_of(const cJSON *controller)
-{
-	const char *image = asb_json_string(controller, "spec/template/spec/containers/0/image");
-
-	return image != NULL ? image : "of an unknown image";
-}
-
-char *asb_controller_tag(const struct asb_exam *exam)
-{
-	const char *image = image_of(exam->controller);
-	const char *slash = strrchr(image, '/');
-	const char *colon = strchr(slash != NULL ? slash : image, ':');
-	size_t n;
-
-	if (exam->controller == NULL || colon == NULL || colon[1] != 'v')
-		return NULL;
-	n = strspn(colon + 1, "abcdefghijklmnopqrstuvwxyz0123456789.-");
-	if (colon[1 + n] != '\0' && colon[1 + n] != '@')
-		return NULL;
-	return asb_strndup(colon + 1, n);
-}
-
-static bool is_flag(const char *argument, const char *flag, const char **value)
-{
-	size_t n = strlen(flag);
-
-	argument += strspn(argument, "-");
-	if (strncmp(argument, flag, n) != 0 || (argument[n] != '\0' && argument[n] != '='))
-		return false;
-	*value = argument[n] == '=' ? argument + n + 1 : "true";
-	return true;
-}
-
-bool asb_controller_flag(const struct asb_exam *exam, const char *flag, bool otherwise)
-{
-	const cJSON *container = asb_json_at(exam->controller, "spec/template/spec/containers/0");
-	const char *const lists[] = {"command", "args"};
-	bool on = otherwise;
-
-	for (size_t i = 0; i < 2; i++) {
-		const cJSON *argument;
-
-		cJSON_ArrayForEach(argument, asb_json_member(container, lists[i]))
-		{
-			const char *text = cJSON_GetStringValue(argument), *value;
-
-			if (text != NULL && is_flag(text, flag, &value))
-				on = strcmp(value, "true") == 0;
-		}
-	}
-	return on;
 }
 
 /* --- does it run --- */
@@ -182,7 +122,7 @@ static void judge_up(const struct asb_exam *exam, struct asb_checkup *checkup)
 	ASB_TEXT tag = asb_controller_tag(exam);
 
 	asb_checkup_add(checkup, ASB_CHECK_CONTROLLER, ASB_CHECK_OK, NULL,
-			"%s, %s %s/%s is available", tag != NULL ? tag : image_of(exam->controller),
+			"%s, %s %s/%s is available", tag != NULL ? tag : asb_controller_image(exam),
 			exam->controller_kind, asb_controller_namespace(exam),
 			name_of(exam->controller));
 }

@@ -7,16 +7,6 @@
 
 #define ENFORCE "pod-security.kubernetes.io/enforce"
 
-bool asb_exam_refused(const struct asb_exam *exam, const char *code)
-{
-	return exam->refusal.code != NULL && strcmp(exam->refusal.code, code) == 0;
-}
-
-bool asb_exam_plain_pods(const struct asb_exam *exam)
-{
-	return exam->options->sandbox->mode == ASB_MODE_POD;
-}
-
 /* --- namespace --- */
 
 static char *make_namespace_step(const struct asb_exam *exam)

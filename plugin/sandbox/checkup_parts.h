@@ -117,18 +117,20 @@ struct asb_exam {
 	bool admitted;		      /* a pod like ours was let in */
 };
 
-/* For a line; "?" when it has none. Borrowed. */
-const char *asb_exam_name(const cJSON *object);
+/* --- checkup_fetch.c --- */
+
+/* Runs the questions side by side; those without a path are left out. bodies[i] NULL: GET. Paths
+ * and bodies are freed. Nothing is told to the user on stderr. */
+int asb_exam_fetch(struct asb_http *http, char **paths, char **bodies, struct asb_answer *answers,
+		   size_t n, struct asb_error *err);
 
 /* --- checkup_ask.c: all of it but what checkup_account.c finds out --- */
 
 int asb_exam_ask(struct asb_exam *exam, struct asb_http *http, struct asb_error *err);
 void asb_exam_release(struct asb_exam *exam);
 
-/* Runs the questions side by side; those without a path are left out. bodies[i] NULL: GET. Paths
- * and bodies are freed. Nothing is told to the user on stderr. */
-int asb_exam_fetch(struct asb_http *http, char **paths, char **bodies, struct asb_answer *answers,
-		   size_t n, struct asb_error *err);
+/* A pod like those of `run`: its spec, heap. */
+cJSON *asb_exam_pod_spec(const struct asb_exam *exam);
 
 /* Finds the controller among the answers, and what the dry runs mean. Pure. */
 void asb_exam_find_controller(struct asb_exam *exam);
@@ -144,7 +146,7 @@ int asb_exam_ask_rights(struct asb_exam *exam, struct asb_http *http, struct asb
 /* Asks what the ServiceAccount of the sandboxes may do that nobody unread should. */
 int asb_exam_ask_powers(struct asb_exam *exam, struct asb_http *http, struct asb_error *err);
 
-/* --- checkup.c: results --- */
+/* --- checkup_finding.c --- */
 
 /* Takes ownership of next_step, which may be NULL. */
 void asb_checkup_add(struct asb_checkup *checkup, const char *name, enum asb_check_status status,
@@ -155,6 +157,8 @@ void asb_checkup_add(struct asb_checkup *checkup, const char *name, enum asb_che
  * may not be read: "nodes". Not for 404, of which it returns false too. */
 bool asb_checkup_unread(struct asb_checkup *checkup, const char *name,
 			const struct asb_answer *answer, const char *what);
+
+/* --- checkup.c --- */
 
 /* Marks what follows from earlier problems, and sorts. */
 void asb_checkup_conclude(struct asb_checkup *checkup);
@@ -189,7 +193,10 @@ asb_judge asb_judge_pools;
 /* checkup_objects.c */
 asb_judge asb_judge_sandboxes, asb_judge_shim;
 
-/* --- shared by judges --- */
+/* --- checkup_exam.c: shared by judges --- */
+
+/* For a line; "?" when it has none. Borrowed. */
+const char *asb_exam_name(const cJSON *object);
 
 /* Whether the dry run was refused for this reason (diagnose.h's code). */
 bool asb_exam_refused(const struct asb_exam *exam, const char *code);
@@ -200,6 +207,9 @@ bool asb_exam_plain_pods(const struct asb_exam *exam);
 /* Lines that install a release of agent-sandbox; `tag` NULL: the newest known. Heap. */
 char *asb_install_step(const char *tag);
 
+/* For a line. Borrowed. */
+const char *asb_controller_image(const struct asb_exam *exam);
+
 /* The tag of the controller's image ("v0.5.6"), heap; NULL: unknown. */
 char *asb_controller_tag(const struct asb_exam *exam);
 
@@ -208,8 +218,5 @@ char *asb_controller_tag(const struct asb_exam *exam);
 bool asb_controller_flag(const struct asb_exam *exam, const char *flag, bool otherwise);
 
 const char *asb_controller_namespace(const struct asb_exam *exam);
-
-/* A pod like those of `run`: its spec, heap. */
-cJSON *asb_exam_pod_spec(const struct asb_exam *exam);
 
 #endif

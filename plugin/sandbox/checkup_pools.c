@@ -12,13 +12,6 @@
 
 #define FILLING_MS 60000 /* a pool that is younger than that may well be filling */
 
-const char *asb_exam_name(const cJSON *object)
-{
-	const char *name = asb_json_string(object, "metadata/name");
-
-	return name != NULL ? name : "?";
-}
-
 /* --- what hangs on a pool --- */
 
 /* Its first Sandbox; `unready`: that is not ready. */
