@@ -26,7 +26,10 @@ static struct asb_job *job_new(struct asb_session *session, const struct asb_job
 	job->session = session;
 	job->channel = ++session->last_channel;
 	job->view.failed_text = "";
-	job->view.stdin_open = spec->has_stdin;
+	job->view.stdin_open = spec->has_stdin || spec->tty;
+	job->tty = spec->tty;
+	job->rows = spec->rows;
+	job->columns = spec->columns;
 	uuid_generate_random(job->id);
 	asb_buffer_init(&job->spec);
 	asb_job_input_init(&job->in);
@@ -63,7 +66,9 @@ struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_
 	}
 	job = job_new(session, spec);
 	job->spec = bytes;
-	asb_job_send_spec(job);
+	job->held = spec->tty && !session->greeted;
+	if (!job->held)
+		asb_job_send_spec(job);
 	return job;
 }
 
@@ -82,7 +87,7 @@ void asb_job_free(struct asb_job *job)
 {
 	if (job == NULL)
 		return;
-	if (!asb_job_active(job)) {
+	if (!asb_job_active(job) || job->held) {
 		asb_session_forget(job->session, job);
 		return;
 	}

@@ -26,7 +26,7 @@ size_t asb_job_stdin_room(const struct asb_job *job)
 	size_t door = queued < ASB_SESSION_QUEUE ? ASB_SESSION_QUEUE - queued : 0;
 	uint64_t room = in->limit - end_of(in);
 
-	if (!job->view.stdin_open || asb_failed(&job->session->loss))
+	if (!job->view.stdin_open || job->held || asb_failed(&job->session->loss))
 		return 0;
 	/* Whatever the shim allows, no more than a window is kept. */
 	if (room > ASB_SESSION_WINDOW - in->kept.length)
@@ -132,7 +132,8 @@ void asb_job_signal(struct asb_job *job, const char *name)
 	struct asb_job_signal signal = {.name = ""};
 
 	/* A name that is longer than any is none that the shim knows. */
-	if (!asb_job_active(job) || name[0] == '\0' || strlen(name) >= sizeof(signal.name))
+	if (!asb_job_active(job) || job->held || name[0] == '\0' ||
+	    strlen(name) >= sizeof(signal.name))
 		return;
 	if (job->sent == NULL)
 		job->sent = asb_calloc(ASB_SIGNALS_KEPT, sizeof(*job->sent));
@@ -148,6 +149,42 @@ static void signal_again(struct asb_job *job)
 
 	for (uint32_t sequence = first; sequence <= job->last_signal; sequence++)
 		send_signal(job, sequence);
+}
+
+/* --- the terminal ------------------------------------------------------------------------------
+ */
+
+static void send_size(struct asb_job *job)
+{
+	uint8_t size[4];
+
+	asb_put16(size, job->rows);
+	asb_put16(size + 2, job->columns);
+	asb_session_send(job->session, ASB_RESIZE, 0, job->channel, size, sizeof(size), NULL, 0);
+}
+
+void asb_job_resize(struct asb_job *job, uint16_t rows, uint16_t columns)
+{
+	job->rows = rows;
+	job->columns = columns;
+	if (job->tty && asb_job_active(job) && !job->held)
+		send_size(job);
+}
+
+void asb_job_unhold(struct asb_job *job)
+{
+	if (!job->held)
+		return;
+	job->held = false;
+	if (asb_session_offers(job->session, ASB_FEATURE_PTY)) {
+		asb_job_send_spec(job);
+		if (job->rows > 0)
+			send_size(job);
+		return;
+	}
+	job->view.failed = ASB_FAILED_SYSTEM;
+	job->view.failed_text = "its shim is older than this plugin and has no terminals";
+	asb_job_settle(job, ASB_JOB_REFUSED);
 }
 
 /* --- the description, and all of it again ------------------------------------------------------
@@ -195,6 +232,8 @@ static void output_again(struct asb_job *job, enum asb_stream stream)
 
 void asb_job_again(struct asb_job *job)
 {
+	if (job->held)
+		return;
 	if (!asb_job_active(job)) {
 		asb_job_send_ack(job->session, job->channel);
 		return;
@@ -207,4 +246,6 @@ void asb_job_again(struct asb_job *job)
 	job->in.eof_sent = false;
 	asb_job_send_input(job);
 	signal_again(job);
+	if (job->tty && job->rows > 0)
+		send_size(job);
 }

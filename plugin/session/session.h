@@ -41,7 +41,11 @@ struct asb_job_spec {
 	const char *const *env;	 /* NULL-ended "NAME=value", or NULL */
 	const char *cwd;	 /* NULL: the container's */
 	bool has_stdin;
-	int64_t timeout_ms; /* 0: none */
+	bool tty;		/* the three streams are a terminal: stdin is always there, all
+				   output is stdout. The job is sent once the shim has said that
+				   it can, and refused when it can't */
+	uint16_t rows, columns; /* of it; 0: the shim's default */
+	int64_t timeout_ms;	/* 0: none */
 };
 
 enum asb_job_state {
@@ -105,6 +109,8 @@ size_t asb_job_stdin_room(const struct asb_job *job);
 void asb_job_write(struct asb_job *job, const void *bytes, size_t n); /* n <= room */
 void asb_job_close_stdin(struct asb_job *job);			      /* in-band EOF */
 void asb_job_signal(struct asb_job *job, const char *name);	      /* "INT" */
+/* The terminal of a job that has one has a new size. */
+void asb_job_resize(struct asb_job *job, uint16_t rows, uint16_t columns);
 
 /* poll(2) events the session wants on its descriptor now. */
 short asb_session_events(const struct asb_session *session);

@@ -5,7 +5,7 @@
 #include "plugin/session/session_internal.h"
 
 /* What we can, and may use once the shim has named it too. */
-static const char *const features[] = {ASB_FEATURE_RESUME};
+static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY};
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))
 
@@ -133,6 +133,8 @@ static void take_greeting(struct asb_session *session, const struct greeting *gr
 	session->features = greeting->features;
 	session->resumptions += greeting->resumed && session->connections > 1;
 	session->hello = session->greeted = true;
+	for (size_t i = 0; i < session->job_count; i++)
+		asb_job_unhold(session->jobs[i]);
 }
 
 static void take_hello(struct asb_session *session, const struct asb_frame *frame)

@@ -91,6 +91,9 @@ struct asb_job {
 	bool abandoned; /* its owner has freed it: it goes when it ends */
 	uint8_t id[ASB_ID_LEN];
 	struct asb_buffer spec; /* its description, until the shim has answered */
+	bool held;		/* not sent: whether the shim has terminals is not known yet */
+	bool tty;
+	uint16_t rows, columns; /* of its terminal */
 	struct asb_job_input in;
 	uint32_t last_signal;		  /* sequence of the last SIGNAL sent */
 	struct asb_job_signal *sent;	  /* ASB_SIGNALS_KEPT, by sequence; NULL: none was */
@@ -174,6 +177,8 @@ bool asb_job_input_consumed(struct asb_job *job, uint64_t consumed, uint64_t lim
 void asb_job_input_stop(struct asb_job *job); /* nobody reads it any more */
 /* The description, and START. */
 void asb_job_send_spec(struct asb_job *job);
+/* The shim has greeted: a job that was held is sent, or refused when it needs what isn't there. */
+void asb_job_unhold(struct asb_job *job);
 void asb_job_send_ack(struct asb_session *session, uint32_t channel);
 /* On a new connection: queues what the shim may not have heard. */
 void asb_job_again(struct asb_job *job);

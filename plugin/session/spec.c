@@ -38,6 +38,17 @@ static int put_uint(struct asb_buffer *out, uint16_t tag, unsigned width, uint64
 	return put(out, tag, wire + sizeof(wire) - width, width);
 }
 
+static int put_terminal(struct asb_buffer *out, const struct asb_job_spec *spec)
+{
+	uint64_t size = (uint64_t)spec->rows << 16 | spec->columns;
+
+	if (!spec->tty)
+		return 0;
+	if (put_uint(out, ASB_SPEC_PTY, 1, 1) != 0)
+		return -1;
+	return put_uint(out, ASB_SPEC_SIZE, 4, size);
+}
+
 int asb_spec_encode(const struct asb_job_spec *spec, struct asb_buffer *out, struct asb_error *err)
 {
 	bool fits = put_list(out, ASB_SPEC_ARG, spec->line == NULL ? spec->argv : NULL) == 0 &&
@@ -45,6 +56,7 @@ int asb_spec_encode(const struct asb_job_spec *spec, struct asb_buffer *out, str
 		    put_list(out, ASB_SPEC_ENV, spec->env) == 0 &&
 		    put_text(out, ASB_SPEC_CWD, spec->cwd) == 0 &&
 		    put_uint(out, ASB_SPEC_STDIN, 1, spec->has_stdin) == 0 &&
+		    put_terminal(out, spec) == 0 &&
 		    put_uint(out, ASB_SPEC_TIMEOUT_MS, 8, (uint64_t)spec->timeout_ms) == 0 &&
 		    put_uint(out, ASB_SPEC_STDOUT_LIMIT, 8, ASB_SESSION_WINDOW) == 0 &&
 		    put_uint(out, ASB_SPEC_STDERR_LIMIT, 8, ASB_SESSION_WINDOW) == 0;
