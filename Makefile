@@ -30,7 +30,7 @@ STRIP := strip
 # Warnings are errors where we work (a git checkout), not for who builds a tarball with another compiler.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
 	-Wwrite-strings -Wundef $(if $(wildcard .git),-Werror)
-LIBS := libcurl libwebsockets openssl libcjson yaml-0.1 uuid
+LIBS := libcurl openssl libcjson yaml-0.1 uuid
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null)
 LIB_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) -lpthread
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -159,7 +159,7 @@ clean:
 
 # --- what Debian provides -------------------------------------------------------------------------
 
-DEB_BUILD := build-essential pkg-config musl-tools libcurl4-openssl-dev libwebsockets-dev libssl-dev libcap-dev \
+DEB_BUILD := build-essential pkg-config musl-tools libcurl4-openssl-dev libssl-dev \
 	libcjson-dev libyaml-dev uuid-dev libxxhash-dev
 DEB_TEST := libcmocka-dev bats valgrind jq curl ca-certificates procps iproute2 util-linux openssl tmux xxd mandoc \
 	tinyproxy stunnel4 microsocks socat

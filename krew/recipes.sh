@@ -50,16 +50,6 @@ build_curl() {
   make -s DESTDIR="$ROOT" install-pkgconfigDATA
 }
 
-build_libwebsockets() {
-  cmake_build -DLWS_WITH_SHARED=OFF -DLWS_WITH_STATIC=ON -DLWS_STATIC_PIC=ON -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITHOUT_SERVER=ON \
-    -DLWS_WITHOUT_EXTENSIONS=ON -DLWS_IPV6=ON -DLWS_UNIX_SOCK=ON -DLWS_WITH_HTTP2=OFF -DLWS_WITH_SSL=ON \
-    -DLWS_OPENSSL_INCLUDE_DIRS="$ROOT/usr/include" -DLWS_OPENSSL_LIBRARIES="$ROOT/usr/lib/libssl.a;$ROOT/usr/lib/libcrypto.a" \
-    -DLWS_WITH_LEJP=OFF -DLWS_WITH_LEJP_CONF=OFF -DLWS_WITH_DIR=OFF -DLWS_WITH_EXPORT_LWSTARGETS=OFF -DDISABLE_WERROR=ON
-  # The static library has its name, but not its pkg-config file.
-  sed 's/websockets_static/websockets/' "$ROOT/usr/lib/pkgconfig/libwebsockets_static.pc" \
-    >"$ROOT/usr/lib/pkgconfig/libwebsockets.pc"
-}
-
 build_cjson() {
   cmake_build -DENABLE_CJSON_TEST=OFF -DENABLE_CJSON_UTILS=OFF -DBUILD_SHARED_LIBS=OFF -DENABLE_CUSTOM_COMPILER_FLAGS=OFF
 }

@@ -8,12 +8,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "plugin/base/clock.h"
 #include "plugin/base/printable.h"
 #include "plugin/kube/api.h"
 #include "plugin/kube/exec_internal.h"
 #include "plugin/kube/http.h"
 
+#define PAIR_SIZE (1 << 20) /* bytes on their way between the threads */
+
 /* --- opening ---------------------------------------------------------------------------------- */
+
+static int make_close_on_exec(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 ? 0 : -1;
+}
 
 static int open_pair(struct asb_exec *exec, struct asb_error *err)
 {
@@ -21,12 +29,24 @@ static int open_pair(struct asb_exec *exec, struct asb_error *err)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 		return asb_fail_errno(err, "cannot make a socket pair");
-	for (int i = 0; i < 2; i++) {
-		fcntl(pair[i], F_SETFD, FD_CLOEXEC);
-		fcntl(pair[i], F_SETFL, O_NONBLOCK);
-	}
 	exec->fd = pair[0];
 	exec->local = pair[1];
+	for (int i = 0; i < 2; i++) {
+		int size = PAIR_SIZE; /* the kernel takes what it allows of it */
+
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		if (make_close_on_exec(pair[i]) != 0)
+			return asb_fail_errno(err, "cannot make a socket pair");
+	}
+	return 0;
+}
+
+static int open_pipe(struct asb_exec *exec, struct asb_error *err)
+{
+	if (pipe(exec->wake) != 0)
+		return asb_fail_errno(err, "cannot make a pipe");
+	if (make_close_on_exec(exec->wake[0]) != 0 || make_close_on_exec(exec->wake[1]) != 0)
+		return asb_fail_errno(err, "cannot make a pipe");
 	return 0;
 }
 
@@ -47,39 +67,83 @@ static int start_thread(struct asb_exec *exec, struct asb_error *err)
 	return 0;
 }
 
-static int open_tunnel(struct asb_exec *exec, struct asb_error *err)
+/* Everything but the thread. */
+static struct asb_exec *make(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
 {
-	const struct asb_exec_request *request = &exec->request;
+	struct asb_exec *exec = asb_calloc(1, sizeof(*exec));
 
-	if (request->proxy == NULL)
-		return 0;
-	exec->tunnel = asb_tunnel_open(exec->kubeconfig, request->proxy, request->host,
-				       request->port, exec->connect_timeout_ms, err);
-	return exec->tunnel == NULL ? -1 : 0;
+	exec->fd = exec->local = exec->wake[0] = exec->wake[1] = -1;
+	exec->joined = true;
+	exec->kubeconfig = kubeconfig;
+	exec->deadline = asb_monotonic_ms() + ASB_EXEC_CONNECT_MS;
+	pthread_mutex_init(&exec->lock, NULL);
+	asb_buffer_init(&exec->outcome.refusal);
+	asb_buffer_init(&exec->outcome.diagnostics);
+	exec->outcome.diagnostics.limit = ASB_EXEC_STDERR;
+	asb_buffer_init(&exec->outcome.status);
+	exec->outcome.status.limit = ASB_EXEC_STATUS;
+	exec->stream = asb_http_stream_new(kubeconfig, err);
+	exec->generation = asb_kubeconfig_generation(kubeconfig);
+	if (exec->stream != NULL && open_pair(exec, err) == 0 && open_pipe(exec, err) == 0)
+		return exec;
+	asb_exec_close(exec);
+	return NULL;
+}
+
+/* Notes what is to be asked for, whether or not the thread runs already. */
+static int ask(struct asb_exec *exec, const struct asb_exec_target *target, struct asb_error *err)
+{
+	struct asb_exec_request request = {.key = ""};
+	int ms = target->connect_timeout_ms;
+
+	if (asb_exec_request_init(&request, exec->kubeconfig, target,
+				  asb_http_stream_host(exec->stream),
+				  asb_http_stream_prefix(exec->stream), err) != 0) {
+		asb_exec_request_release(&request);
+		return -1;
+	}
+	exec->pod = asb_strdup(target->pod);
+	pthread_mutex_lock(&exec->lock);
+	exec->request = request;
+	exec->deadline = asb_monotonic_ms() + (ms > 0 ? ms : ASB_EXEC_CONNECT_MS);
+	exec->asked = true;
+	pthread_mutex_unlock(&exec->lock);
+	return 0;
 }
 
 struct asb_exec *asb_exec_open(const struct asb_kubeconfig *kubeconfig,
 			       const struct asb_exec_target *target, struct asb_error *err)
 {
-	struct asb_exec *exec = asb_calloc(1, sizeof(*exec));
+	struct asb_exec *exec = make(kubeconfig, err);
 
-	exec->fd = exec->local = -1;
-	exec->joined = true;
-	exec->kubeconfig = kubeconfig;
-	exec->pod = asb_strdup(target->pod);
-	exec->connect_timeout_ms =
-		target->connect_timeout_ms > 0 ? target->connect_timeout_ms : ASB_EXEC_CONNECT_MS;
-	asb_buffer_init(&exec->outcome.diagnostics);
-	exec->outcome.diagnostics.limit = ASB_EXEC_STDERR;
-	asb_buffer_init(&exec->outcome.status);
-	exec->outcome.status.limit = ASB_EXEC_STATUS;
-	if (asb_exec_request_init(&exec->request, kubeconfig, target, err) == 0 &&
-	    asb_exec_tls_init(&exec->tls, kubeconfig, exec->request.server_name, err) == 0 &&
-	    open_pair(exec, err) == 0 && open_tunnel(exec, err) == 0 &&
-	    start_thread(exec, err) == 0)
+	if (exec == NULL || (ask(exec, target, err) == 0 && start_thread(exec, err) == 0))
 		return exec;
 	asb_exec_close(exec);
 	return NULL;
+}
+
+struct asb_exec *asb_exec_prepare(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
+{
+	struct asb_exec *exec = make(kubeconfig, err);
+
+	if (exec == NULL || start_thread(exec, err) == 0)
+		return exec;
+	asb_exec_close(exec);
+	return NULL;
+}
+
+int asb_exec_ask(struct asb_exec *exec, const struct asb_exec_target *target, struct asb_error *err)
+{
+	if (ask(exec, target, err) != 0)
+		return -1;
+	if (write(exec->wake[1], "", 1) != 1)
+		return asb_fail_errno(err, "cannot write into a pipe");
+	return 0;
+}
+
+bool asb_exec_is_current(const struct asb_exec *exec)
+{
+	return exec->generation == asb_kubeconfig_generation(exec->kubeconfig);
 }
 
 int asb_exec_fd(const struct asb_exec *exec)
@@ -89,45 +153,26 @@ int asb_exec_fd(const struct asb_exec *exec)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-/* Asks the same URL once more without an upgrade, which runs nothing but says in a Status why it is
- * refused. True when the server refused it with the same HTTP status: err holds its words. */
-static bool ask_why(struct asb_exec *exec, struct asb_http *http, const char *method,
-		    struct asb_error *err)
+/* New credentials where the old ones were refused, so that another stream can be opened. */
+static void renew(struct asb_exec *exec, struct asb_error *err)
 {
-	struct asb_http_request request;
-	struct asb_http_request *requests[] = {&request};
-	bool told = false;
+	struct asb_error why = ASB_ERROR_INIT;
 
-	asb_http_request_init(&request, method, exec->request.api_path);
-	request.timeout_ms = ASB_EXEC_CONNECT_MS;
-	if (asb_http_start(http, &request, err) == 0 &&
-	    asb_http_wait(http, requests, 1, err) == 0 && request.status == exec->outcome.http) {
-		asb_error_clear(err);
-		told = asb_api_check(&request, err) != 0;
-	}
-	asb_http_request_release(&request);
-	return told;
+	if (!asb_kubeconfig_renew(exec->kubeconfig, exec->generation, &why) && asb_failed(&why))
+		*err = why;
 }
 
 static int refused(struct asb_exec *exec, struct asb_error *err)
 {
 	int status = exec->outcome.http;
-	struct asb_error why = ASB_ERROR_INIT;
-	struct asb_http *http = asb_http_new(exec->kubeconfig, &why);
-	bool told = false;
+	struct asb_buffer *body = &exec->outcome.refusal;
+	/* A Status has words, a redirect or missing login its own ones. */
+	bool tells = status / 100 == 3 || status == 401 || body->data[0] == '{';
+	struct asb_http_request answer = {.status = status, .response = *body};
 
-	if (http != NULL) {
-		/* An upgrade needs the right to get and, since Kubernetes 1.35, to create: the
-		 * method decides which of the two is judged. */
-		told = ask_why(exec, http, "GET", &why);
-		if (!told) {
-			asb_error_clear(&why);
-			told = ask_why(exec, http, "POST", &why);
-		}
-		asb_http_free(http);
-	}
-	if (told) {
-		*err = why;
+	if (tells && asb_api_check(&answer, err) != 0) {
+		if (status == 401)
+			renew(exec, err);
 		return asb_wrap(err, "cannot exec in pod %s", exec->pod);
 	}
 	asb_fail(err, "cannot exec in pod %s: the server refused the stream with HTTP status %d%s",
@@ -148,13 +193,15 @@ static char *said(const struct asb_exec *exec)
 	return asb_strf(": %s", text);
 }
 
-/* A proxy that failed is why the connection behind it did. */
-static int not_opened(struct asb_exec *exec, struct asb_error *err)
+static int not_opened(const struct asb_exec *exec, struct asb_error *err)
 {
-	if (exec->tunnel != NULL && asb_tunnel_end(exec->tunnel, err) != 0)
-		return asb_wrap(err, "cannot open an exec stream");
-	return asb_fail(err, "cannot open an exec stream to %s: %s", exec->request.host_header,
-			exec->outcome.problem);
+	const struct asb_exec_outcome *outcome = &exec->outcome;
+
+	if (!asb_failed(&outcome->unconnected))
+		return asb_fail(err, "cannot open an exec stream to %s: %s",
+				asb_http_stream_host(exec->stream), outcome->problem);
+	*err = outcome->unconnected;
+	return asb_wrap(err, "cannot open an exec stream");
 }
 
 static int judge(struct asb_exec *exec, struct asb_error *err)
@@ -166,9 +213,6 @@ static int judge(struct asb_exec *exec, struct asb_error *err)
 
 	if (!outcome->established && outcome->http != 0)
 		return refused(exec, err);
-	if (!outcome->established && exec->tls.problem[0] != '\0')
-		return asb_fail(err, "cannot open an exec stream to %s: certificate refused: %s",
-				exec->request.host_header, exec->tls.problem);
 	if (!outcome->established)
 		return not_opened(exec, err);
 	if (!status.valid && outcome->status.length > 0)
@@ -219,9 +263,13 @@ void asb_exec_close(struct asb_exec *exec)
 		close(exec->fd);
 	if (exec->local >= 0)
 		close(exec->local);
-	asb_tunnel_free(exec->tunnel);
-	asb_exec_tls_release(&exec->tls);
+	for (int i = 0; i < 2; i++)
+		if (exec->wake[i] >= 0)
+			close(exec->wake[i]);
+	asb_http_stream_free(exec->stream);
+	pthread_mutex_destroy(&exec->lock);
 	asb_exec_request_release(&exec->request);
+	asb_buffer_release(&exec->outcome.refusal);
 	asb_buffer_release(&exec->outcome.diagnostics);
 	asb_buffer_release(&exec->outcome.status);
 	free(exec->pod);

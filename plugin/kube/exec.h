@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec.h - an exec stream to a container as a plain descriptor (the only user of libwebsockets).
+ * exec.h - an exec stream to a container as a plain descriptor.
  *
  * The WebSocket (subprotocol v5.channel.k8s.io, then v4; k8s.io/streaming remotecommand) is served
  * by a thread of its own which does nothing else. What the remote process writes on stdout can be
@@ -8,7 +8,7 @@
  * socketpair: it can be polled, it pushes back in both directions, and it reads end of file when
  * the stream is over, for whatever reason. stdin of the remote process is never closed while the
  * stream lives. TLS is identical with the REST side: same CA, certificate, server name,
- * verification. So are credentials, impersonation and the proxy (proxy.h, http_tunnel.h).
+ * verification. So are credentials, impersonation and the proxy (http_stream.h).
  */
 #ifndef ASB_EXEC_H
 #define ASB_EXEC_H
@@ -33,6 +33,19 @@ struct asb_exec_target {
  * request that can't be made (URL too long ...). */
 struct asb_exec *asb_exec_open(const struct asb_kubeconfig *kubeconfig,
 			       const struct asb_exec_target *target, struct asb_error *err);
+
+/*
+ * The same in two steps: connects (TCP, proxy, TLS) before it is known where the stream is to lead,
+ * then asks for it on the same connection. A connection that failed or that the server has closed
+ * meanwhile is made anew without a word. After asb_exec_prepare asb_exec_fd is valid and silent;
+ * asb_exec_ask may be called once, and asb_exec_result only after it. -1: a request that can't be
+ * made.
+ */
+struct asb_exec *asb_exec_prepare(const struct asb_kubeconfig *kubeconfig, struct asb_error *err);
+int asb_exec_ask(struct asb_exec *exec, const struct asb_exec_target *target,
+		 struct asb_error *err);
+/* False: other credentials than those it was prepared with are valid by now. */
+bool asb_exec_is_current(const struct asb_exec *exec);
 
 /* Non-blocking, close-on-exec; owned by the stream. */
 int asb_exec_fd(const struct asb_exec *exec);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages of the remotecommand subprotocols v4 and v5: the first byte is the channel, the rest its
- * bytes. libwebsockets hands messages out in pieces of its own choosing, so the channel byte has to
- * be remembered from the piece that begins a message.
+ * bytes. They come in pieces (websocket.h), so the channel byte has to be remembered from the piece
+ * that begins a message.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -13,26 +13,15 @@
 
 #include "plugin/base/clock.h"
 #include "plugin/kube/http_parts.h"
-#include "plugin/kube/keypair.h"
 
 #define MOST_ROUNDS 16	      /* a stream that never pauses must not keep its caller waiting */
 #define LONGEST_SLEEP_MS 1000 /* while something runs: what move() promises has this gap */
-
-/* A certificate of the kubeconfig: those of a plugin have been looked at. */
-static int check_identity(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
-{
-	if (kubeconfig->client_certificate_pem == NULL || kubeconfig->client_key_pem == NULL ||
-	    asb_keypair_check(kubeconfig->client_certificate_pem, kubeconfig->client_key_pem,
-			      err) == 0)
-		return 0;
-	return asb_wrap(err, "user \"%s\"", kubeconfig->user == NULL ? "" : kubeconfig->user);
-}
 
 struct asb_http *asb_http_new(const struct asb_kubeconfig *kubeconfig, struct asb_error *err)
 {
 	struct asb_http *http;
 
-	if (check_identity(kubeconfig, err) != 0)
+	if (asb_connect_check(kubeconfig, err) != 0)
 		return NULL;
 	http = asb_calloc(1, sizeof(*http));
 	http->kubeconfig = kubeconfig;
@@ -45,7 +34,7 @@ struct asb_http *asb_http_new(const struct asb_kubeconfig *kubeconfig, struct as
 	if (http->multi == NULL)
 		asb_out_of_memory();
 	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-	if (asb_http_set_target(http, err) == 0)
+	if (asb_http_target_init(&http->target, kubeconfig, err) == 0)
 		return http;
 	asb_http_free(http);
 	return NULL;
@@ -105,7 +94,7 @@ static int launch(struct asb_http *http, struct asb_http_request *request, bool 
 	transfer->next = http->running;
 	http->running = transfer;
 	request->transfer = transfer;
-	url = asb_strf("%s%s", http->base, request->path);
+	url = asb_strf("%s%s", http->target.base, request->path);
 	if (asb_transfer_set_up(transfer, url) == 0 &&
 	    curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK) {
 		asb_trace_request(transfer);
@@ -139,14 +128,9 @@ void asb_http_free(struct asb_http *http)
 	while (http->running != NULL)
 		free_transfer(http->running);
 	curl_multi_cleanup(http->multi);
-	curl_slist_free_all(http->connect_to);
 	asb_buffer_release_secret(&http->authorization);
 	asb_warnings_release(&http->warnings);
-	if (http->proxy != NULL)
-		asb_wipe(http->proxy, strlen(http->proxy));
-	free(http->proxy);
-	free(http->host_header);
-	free(http->base);
+	asb_http_target_release(&http->target);
 	free(http->waitfds);
 	free(http);
 	curl_global_cleanup();

@@ -4,8 +4,10 @@
  * includes it.
  *
  *   http.c         the client, its requests and its loop
+ *   http_stream.c  a connection that is used as such, without requests
  *   http_target.c  base URL, proxy, tls-server-name
- *   http_setup.c   a request's options
+ *   http_connect.c how connections are made: the options that both have in common
+ *   http_setup.c   the options of a request
  *   http_trace.c   what -v tells of requests
  *   http_error.c   a failure's words
  */
@@ -18,6 +20,17 @@
 #include "plugin/kube/warning.h"
 
 #define ASB_RESPONSE_LIMIT (64u << 20)
+#define ASB_USER_AGENT "kubectl-agentsandbox/" ASB_VERSION
+
+/* Where the API server is. All owned. */
+struct asb_http_target {
+	char *base;	   /* what is put before a request's path */
+	char *host;	   /* "10.0.0.1:6443", "[fd00::1]:443": always with the port */
+	char *prefix;	   /* path of the server's address, without a slash at its end; "" */
+	char *host_header; /* "Host: ..." with tls-server-name, else NULL */
+	struct curl_slist *connect_to; /* likewise */
+	char *proxy;		       /* NULL: none; secret */
+};
 
 struct asb_transfer {
 	struct asb_http *http;
@@ -36,10 +49,7 @@ struct asb_transfer {
 struct asb_http {
 	const struct asb_kubeconfig *kubeconfig;
 	CURLM *multi;
-	char *base;		       /* what is put before a request's path */
-	char *host_header;	       /* with tls-server-name, else NULL */
-	struct curl_slist *connect_to; /* likewise */
-	char *proxy;		       /* NULL: none */
+	struct asb_http_target target;
 	struct asb_buffer authorization;
 	int64_t authorization_ms; /* when it was made, and from which credentials */
 	unsigned authorization_generation;
@@ -54,8 +64,25 @@ struct asb_http {
 	int interrupt_fd; /* borrowed; -1: none */
 };
 
-/* Fills base, host_header, connect_to and the proxy. */
-int asb_http_set_target(struct asb_http *http, struct asb_error *err);
+/* Release in any case. */
+int asb_http_target_init(struct asb_http_target *target, const struct asb_kubeconfig *kubeconfig,
+			 struct asb_error *err);
+void asb_http_target_release(struct asb_http_target *target);
+
+/* Whether the kubeconfig's own certificate and key can be used; those of a plugin have been looked
+ * at. */
+int asb_connect_check(const struct asb_kubeconfig *kubeconfig, struct asb_error *err);
+
+/* Proxy, TLS, timeouts: what both requests and streams need to reach the server. -1 when libcurl
+ * lacks what must not be missing. The kubeconfig is borrowed. */
+int asb_connect_set_up(CURL *easy, const struct asb_http_target *target,
+		       const struct asb_kubeconfig *kubeconfig);
+
+/* Sets the error when `code` tells that the connection could not be made (proxy, name, TLS ...), in
+ * the user's words; `detail` is that of curl. False, and nothing is set, when it tells other
+ * things. */
+bool asb_connect_explain(CURL *easy, CURLcode code, const char *detail,
+			 const struct asb_kubeconfig *kubeconfig, struct asb_error *err);
 
 /* Sets all options of transfer->easy. -1 when libcurl lacks one that must not be missing. */
 int asb_transfer_set_up(struct asb_transfer *transfer, const char *url);

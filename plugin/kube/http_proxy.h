@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_proxy.h - what went wrong between us and a proxy, for requests and tunnels alike. */
+/* http_proxy.h - what went wrong between us and a proxy, for requests and streams alike. */
 #ifndef ASB_HTTP_PROXY_H
 #define ASB_HTTP_PROXY_H
 

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_setup.c - one request becomes libcurl's options. */
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/kube/http_parts.h"
 
-#define CONNECT_TIMEOUT_MS 15000L
 #define TOKEN_AGE_MS 60000 /* client-go transport.NewCachedFileTokenSource */
-#define DEAD_PEER_MS 30000u
 
 /* The list's texts are overwritten, since one of them may be a token. */
 void asb_transfer_free_headers(struct curl_slist *headers)
@@ -63,8 +56,8 @@ static void set_headers(struct asb_transfer *transfer)
 
 		add_header(transfer, type);
 	}
-	if (http->host_header != NULL)
-		add_header(transfer, http->host_header);
+	if (http->target.host_header != NULL)
+		add_header(transfer, http->target.host_header);
 	refresh_authorization(http);
 	if (http->authorization.length > 0)
 		add_header(transfer, http->authorization.data);
@@ -92,24 +85,6 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
 	return transfer->broken_off || transfer->too_large ? 0 : n;
 }
 
-/* A peer that stops acknowledging is given up long before the kernel would do it: the connection
- * serves all requests and outlives their own timeouts. And no child inherits it. */
-static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
-{
-	unsigned ms = DEAD_PEER_MS;
-
-	(void)context;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-#ifdef TCP_USER_TIMEOUT
-	if (purpose == CURLSOCKTYPE_IPCXN)
-		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
-#else
-	(void)ms;
-	(void)purpose;
-#endif
-	return CURL_SOCKOPT_OK;
-}
-
 static void set_method(struct asb_transfer *transfer)
 {
 	const struct asb_http_request *request = transfer->request;
@@ -127,81 +102,21 @@ static void set_method(struct asb_transfer *transfer)
  * see what the outer layer has read already. */
 static long version_of(const struct asb_http *http)
 {
-	bool twice = http->proxy != NULL && strncmp(http->proxy, "https:", 6) == 0;
+	bool twice = http->target.proxy != NULL && strncmp(http->target.proxy, "https:", 6) == 0;
 
 	return twice ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
 }
 
-static void set_connection(struct asb_transfer *transfer)
+static int set_connection(struct asb_transfer *transfer)
 {
 	struct asb_http *http = transfer->http;
 	CURL *easy = transfer->easy;
 
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version_of(http));
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	/* The API server closes a connection that brought it bad credentials. */
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, transfer->again ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, http->connect_to);
-	curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy == NULL ? "" : http->proxy);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-}
-
-static struct curl_blob borrowed_blob(char *text)
-{
-	return (struct curl_blob){text, strlen(text), CURL_BLOB_NOCOPY};
-}
-
-/* A plugin's may be replaced while the transfer runs. */
-static struct curl_blob copied_blob(const char *text)
-{
-	return (struct curl_blob){(char *)(uintptr_t)text, strlen(text), CURL_BLOB_COPY};
-}
-
-/* With a CA of its own the cluster is believed by that one alone. False when libcurl lacks what is
- * needed, which must not pass in silence. */
-static bool set_tls(CURL *easy, const struct asb_kubeconfig *kubeconfig)
-{
-	bool fine = true;
-
-	/* An https proxy may be one of the cluster's, or of the world's. */
-	if (kubeconfig->insecure_skip_tls_verify) {
-		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
-	} else if (kubeconfig->ca_pem != NULL) {
-		struct curl_blob ca = borrowed_blob(kubeconfig->ca_pem);
-
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &ca);
-	}
-	if (kubeconfig->ca_pem != NULL || kubeconfig->insecure_skip_tls_verify) {
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-	}
-	if (kubeconfig->insecure_skip_tls_verify) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	} else if (kubeconfig->ca_pem != NULL) {
-		struct curl_blob ca = borrowed_blob(kubeconfig->ca_pem);
-
-		fine = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &ca) == CURLE_OK;
-	}
-	if (asb_kubeconfig_certificate(kubeconfig) != NULL) {
-		struct curl_blob cert = copied_blob(asb_kubeconfig_certificate(kubeconfig));
-		struct curl_blob key = copied_blob(asb_kubeconfig_key(kubeconfig));
-
-		curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
-		curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
-		fine = fine && curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert) == CURLE_OK &&
-		       curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key) == CURLE_OK;
-	}
-	return fine;
+	return asb_connect_set_up(easy, &http->target, http->kubeconfig);
 }
 
 /* --request-timeout is for requests, not for what is to last (a watch). */
@@ -227,7 +142,6 @@ static void set_rest(struct asb_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_of(transfer));
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "kubectl-agentsandbox/" ASB_VERSION);
 	if (request->on_data == NULL && !kubeconfig->disable_compression)
 		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (kubeconfig->username != NULL) {
@@ -240,10 +154,9 @@ static void set_rest(struct asb_transfer *transfer)
 int asb_transfer_set_up(struct asb_transfer *transfer, const char *url)
 {
 	set_method(transfer);
-	set_connection(transfer);
 	set_rest(transfer);
 	set_headers(transfer);
 	if (curl_easy_setopt(transfer->easy, CURLOPT_URL, url) != CURLE_OK)
 		return -1;
-	return set_tls(transfer->easy, transfer->http->kubeconfig) ? 0 : -1;
+	return set_connection(transfer);
 }

@@ -93,8 +93,8 @@ END
 
 @test "an exec stream refused for its credentials is opened with new ones" {
   with_plugin
-  one exec unauthorized-twice
-  [ "$(<exec.unauthorized-twice.status)" -eq 0 ] || { cat exec.unauthorized-twice.out; false; }
+  one exec unauthorized-once
+  [ "$(<exec.unauthorized-once.status)" -eq 0 ] || { cat exec.unauthorized-once.out; false; }
   [ "$(wc -l <"$BATS_TEST_TMPDIR/asked")" -eq 2 ]
 }
 

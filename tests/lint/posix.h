@@ -5,3 +5,4 @@
 
 time_t timegm(struct tm *tm);
 int getentropy(void *bytes, size_t n);
+void *memmem(const void *bytes, size_t n, const void *wanted, size_t m);

@@ -209,6 +209,15 @@ static inline void fake_stop(struct fake_server *server)
 	pthread_mutex_destroy(&server->lock);
 }
 
+/* Ends all connections that there are. */
+static inline void fake_hang_up(struct fake_server *server)
+{
+	pthread_mutex_lock(&server->lock);
+	for (unsigned i = 0; i < server->connection_count; i++)
+		shutdown(server->connections[i].fd, SHUT_RDWR);
+	pthread_mutex_unlock(&server->lock);
+}
+
 static inline unsigned fake_connections(struct fake_server *server)
 {
 	unsigned count;

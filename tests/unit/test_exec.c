@@ -18,9 +18,8 @@
 struct play {
 	bool (*serve)(struct play *play, struct fake_wire *wire); /* after the 101 */
 	const char *protocol;					  /* NULL: v5 */
-	const char *refusal;	   /* answer to the upgrade instead of a 101 */
-	int plain_get, plain_post; /* HTTP status of plain requests, which say so in a Status */
-	int cut_after;		   /* of channel 0 */
+	const char *refusal; /* answer to the upgrade instead of a 101 */
+	bool drop_first;     /* the first upgrade is no answer given */
 
 	/* what was seen */
 	unsigned upgrades;
@@ -32,17 +31,6 @@ struct play {
 	int stuck[2]; /* a pipe: their number when nothing more was */
 };
 
-static bool refuse_plainly(struct play *play, const struct fake_request *request)
-{
-	int status = strcmp(request->method, "GET") == 0 ? play->plain_get : play->plain_post;
-	ASB_TEXT body = asb_strf("{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":"
-				 "\"%s says no\",\"reason\":\"Forbidden\",\"code\":%d}",
-				 request->method, status);
-
-	fake_answer(request, status, "Content-Type: application/json\r\n", body);
-	return true;
-}
-
 static bool on_request(void *context, const struct fake_request *request)
 {
 	struct play *play = context;
@@ -52,8 +40,10 @@ static bool on_request(void *context, const struct fake_request *request)
 	ASB_TEXT offered = fake_header(request, "Sec-WebSocket-Protocol");
 
 	if (key == NULL)
-		return refuse_plainly(play, request);
+		return false;
 	play->upgrades++;
+	if (play->drop_first && play->upgrades == 1)
+		return false;
 	snprintf(play->token, sizeof(play->token), "%s", token != NULL ? token : "");
 	snprintf(play->offered, sizeof(play->offered), "%s", offered != NULL ? offered : "");
 	if (play->refusal != NULL) {
@@ -452,6 +442,13 @@ static bool serve_end_of_file(struct play *play, struct fake_wire *wire)
 	return false;
 }
 
+static bool serve_garbage(struct play *play, struct fake_wire *wire)
+{
+	(void)play;
+	ws_frame(wire, 0x80, "\1x", 2);
+	return false;
+}
+
 static bool serve_reset(struct play *play, struct fake_wire *wire)
 {
 	struct linger hard = {1, 0};
@@ -474,6 +471,7 @@ static void says_how_it_ended(void **state)
 		{serve_no_status, "was lost: the server closed it"},
 		{serve_odd_close, "code 1011"},
 		{serve_end_of_file, "was lost: the connection broke"},
+		{serve_garbage, "was lost: a frame goes on with no message"},
 		{serve_reset, "was lost: the connection broke"},
 	};
 
@@ -528,30 +526,36 @@ static void bounds_what_is_said(void **state)
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
-#define REFUSE(status) "HTTP/1.1 " status " X\r\nContent-Length: 2\r\n\r\nno"
+#define HEAD(status, headers) "HTTP/1.1 " status " X\r\n" headers "\r\n"
+#define STATUS "{\"kind\":\"Status\",\"message\":\"the server says no\",\"reason\":\"Forbidden\"}"
 
 static void says_why_it_was_refused(void **state)
 {
 	static const struct {
 		const char *refusal;
-		int get, post, http;
-		unsigned requests;
+		int http;
 		const char *words;
 	} cases[] = {
-		{REFUSE("403"), 403, 400, 403, 2, "GET says no"},
-		{REFUSE("404"), 404, 400, 404, 2, "GET says no"},
-		{REFUSE("403"), 400, 403, 403, 3, "POST says no"},
-		{REFUSE("500"), 400, 400, 500, 3, "HTTP status 500 (the container"},
-		{REFUSE("401"), 401, 401, 401, 2, "(Unauthorized)"},
-		{"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
-		 400, 400, 302, 3, "HTTP status 302"},
+		{HEAD("403", "Content-Length: 69\r\n") STATUS, 403, "the server says no"},
+		{HEAD("404", "content-length:69 \r\n") STATUS "more", 404, "the server says no"},
+		{HEAD("403",
+		      "Transfer-Encoding: chunked\r\n") "40;x=y\r\n"
+							"{\"kind\":\"Status\",\"message\":"
+							"\"the server says no\",\"reason\":"
+							"\"Forbid\r\n5\r\nden\"}\r\n0\r\n\r\n",
+		 403, "(Forbidden): the server says no"},
+		{HEAD("400", "") STATUS, 400, "the server says no"}, /* up to the end */
+		{HEAD("403", "Content-Length: 2\r\n") "no", 403, "with HTTP status 403"},
+		{HEAD("500", "Content-Length: 999\r\n") "cut", 500, "HTTP status 500 (the contain"},
+		{HEAD("401", "Content-Length: 0\r\n"), 401, "(Unauthorized)"},
+		{HEAD("200", "Content-Length: 2\r\n") "{}", 200, "with HTTP status 200"},
+		{HEAD("302", "Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n"), 302,
+		 "answered with a redirect (HTTP status 302)"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct play play = {.refusal = cases[i].refusal,
-				    .plain_get = cases[i].get,
-				    .plain_post = cases[i].post};
+		struct play play = {.refusal = cases[i].refusal};
 		struct stage stage;
 		struct asb_buffer out = ASB_BUFFER_INIT;
 
@@ -560,8 +564,8 @@ static void says_why_it_was_refused(void **state)
 		assert_says(&stage, cases[i].words);
 		assert_says(&stage, "cannot exec in pod pod-1");
 		assert_int_equal(stage.err.http, cases[i].http);
-		assert_int_equal(play.upgrades, 1);
-		assert_int_equal(stage.server.request_count, cases[i].requests);
+		assert_false(asb_exec_established(stage.exec));
+		assert_int_equal(stage.server.request_count, 1);
 		drop_curtain(&stage);
 		asb_buffer_release(&out);
 	}
@@ -581,8 +585,7 @@ static void names_what_is_no_answer(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct play play = {
-			.refusal = cases[i].answer, .plain_get = 400, .plain_post = 400};
+		struct play play = {.refusal = cases[i].answer};
 		struct stage stage;
 		struct asb_buffer out = ASB_BUFFER_INIT;
 
@@ -619,6 +622,91 @@ static void sends_long_tokens(void **state)
 	free(play);
 }
 
+/* A label of 64 letters: no resolver has to be asked. */
+#define NO_NAME "https://xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test"
+
+/* --- connected before it is asked ----------------------------------------------------------------
+ */
+
+/* A stage whose server is there and knows of no request; connected once it returns. */
+static void prepare(struct stage *stage, struct play *play)
+{
+	int64_t deadline = asb_monotonic_ms() + DEADLINE_MS;
+
+	*stage = (struct stage){.play = play};
+	forget_proxies();
+	asb_buffer_init(&play->input);
+	fake_start(&stage->server, on_request, play);
+	stage->kubeconfig.server = stage->server.url;
+	stage->exec = asb_exec_prepare(&stage->kubeconfig, &stage->err);
+	assert_non_null(stage->exec);
+	while (fake_connections(&stage->server) == 0) {
+		assert_true(asb_poll_timeout(deadline) > 0);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void asks_on_a_connection_made_before(void **state)
+{
+	struct play play = {.serve = serve_success};
+	struct stage stage;
+	struct asb_buffer out = ASB_BUFFER_INIT;
+
+	(void)state;
+	prepare(&stage, &play);
+	assert_true(asb_exec_is_current(stage.exec));
+	assert_int_equal(asb_exec_ask(stage.exec, &TARGET, &stage.err), 0);
+	assert_int_equal(listen_to(&stage, &out), 0);
+	assert_string_equal(out.data, "hello world");
+	assert_int_equal(fake_connections(&stage.server), 1);
+	drop_curtain(&stage);
+	asb_buffer_release(&out);
+}
+
+/* The server closes the idle connection; or does it when it is asked, before it has answered. */
+static void connects_anew_without_a_word(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct play play = {.serve = serve_success, .drop_first = i == 1};
+		struct stage stage;
+		struct asb_buffer out = ASB_BUFFER_INIT;
+
+		prepare(&stage, &play);
+		if (i == 0)
+			fake_hang_up(&stage.server);
+		assert_int_equal(asb_exec_ask(stage.exec, &TARGET, &stage.err), 0);
+		assert_int_equal(listen_to(&stage, &out), 0);
+		assert_string_equal(out.data, "hello world");
+		assert_int_equal(fake_connections(&stage.server), 2);
+		drop_curtain(&stage);
+		asb_buffer_release(&out);
+	}
+}
+
+static void a_failed_preparation_is_tried_again(void **state)
+{
+	struct asb_kubeconfig kubeconfig = {.server = (char *)(uintptr_t)NO_NAME};
+	struct asb_error err = ASB_ERROR_INIT;
+	struct asb_buffer out = ASB_BUFFER_INIT;
+	struct asb_exec *exec;
+
+	(void)state;
+	forget_proxies();
+	for (int asks = 0; asks < 2; asks++) {
+		exec = asb_exec_prepare(&kubeconfig, &err);
+		assert_non_null(exec);
+		if (asks == 1) {
+			assert_int_equal(asb_exec_ask(exec, &TARGET, &err), 0);
+			converse(exec, &out, NULL, 0);
+			assert_int_equal(asb_exec_result(exec, &err), -1);
+			assert_non_null(strstr(err.message, "name not resolved"));
+		}
+		asb_exec_close(exec);
+	}
+	asb_buffer_release(&out);
+}
+
 /* --- no server -------------------------------------------------------------------------------- */
 
 static int fail_to_connect(const char *server, int timeout_ms, struct asb_error *err)
@@ -638,9 +726,6 @@ static int fail_to_connect(const char *server, int timeout_ms, struct asb_error 
 	asb_buffer_release(&out);
 	return rc;
 }
-
-/* A label of 64 letters: no resolver has to be asked. */
-#define NO_NAME "https://xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test"
 
 /* A listener that nobody serves: connections are made and never answered. */
 static int silent_listener(char *url, size_t cap)
@@ -666,7 +751,7 @@ static void says_that_nobody_answers(void **state)
 	(void)state;
 	forget_proxies();
 	assert_int_equal(fail_to_connect(url, 300, &err), -1);
-	assert_non_null(strstr(err.message, "did not answer in time"));
+	assert_non_null(strstr(err.message, "timed out"));
 	assert_true(asb_monotonic_ms() - begin >= 300);
 	assert_true(asb_monotonic_ms() - begin < 4000);
 	close(fd);
@@ -675,7 +760,7 @@ static void says_that_nobody_answers(void **state)
 	assert_non_null(strstr(err.message, "refused"));
 	asb_error_clear(&err);
 	assert_int_equal(fail_to_connect(NO_NAME, 0, &err), -1);
-	if (strstr(err.message, "can't be resolved") == NULL)
+	if (strstr(err.message, "name not resolved") == NULL)
 		fail_msg("%s", err.message);
 }
 
@@ -736,6 +821,9 @@ int main(void)
 		cmocka_unit_test(says_why_it_was_refused),
 		cmocka_unit_test(names_what_is_no_answer),
 		cmocka_unit_test(sends_long_tokens),
+		cmocka_unit_test(asks_on_a_connection_made_before),
+		cmocka_unit_test(connects_anew_without_a_word),
+		cmocka_unit_test(a_failed_preparation_is_tried_again),
 		cmocka_unit_test(says_that_nobody_answers),
 		cmocka_unit_test(closes_at_any_time),
 	};

@@ -18,67 +18,80 @@
 static void understands_servers(void **state)
 {
 	static const struct {
-		const char *server, *host, *header, *path;
-		int port;
-		bool tls;
+		const char *server, *host, *prefix;
 	} cases[] = {
-		{"https://kube", "kube", "kube:443", "/api/v1/", 443, true},
-		{"https://kube:6443", "kube", "kube:6443", "/api/v1/", 6443, true},
-		{"HTTPS://10.0.0.1:1", "10.0.0.1", "10.0.0.1:1", "/api/v1/", 1, true},
-		{"https://[fd00::1]:6443", "fd00::1", "[fd00::1]:6443", "/api/v1/", 6443, true},
-		{"https://[fd00::1]", "fd00::1", "[fd00::1]:443", "/api/v1/", 443, true},
-		{"https://r.test/k8s/clusters/c-1", "r.test", "r.test:443",
-		 "/k8s/clusters/c-1/api/v1/", 443, true},
-		{"https://r.test/prefix//", "r.test", "r.test:443", "/prefix/api/v1/", 443, true},
-		{"http://127.0.0.1:8001", "127.0.0.1", "127.0.0.1:8001", "/api/v1/", 8001, false},
-		{"http://h", "h", "h:80", "/api/v1/", 80, false},
+		{"https://kube", "kube:443", ""},
+		{"https://kube:6443", "kube:6443", ""},
+		{"HTTPS://10.0.0.1:1", "10.0.0.1:1", ""},
+		{"https://[fd00::1]:6443", "[fd00::1]:6443", ""},
+		{"https://[fd00::1]", "[fd00::1]:443", ""},
+		{"https://r.test/k8s/clusters/c-1", "r.test:443", "/k8s/clusters/c-1"},
+		{"https://r.test/prefix//", "r.test:443", "/prefix"},
+		{"http://127.0.0.1:8001", "127.0.0.1:8001", ""},
+		{"http://h", "h:80", ""},
+		{"https://kube:", "kube:443", ""}, /* a URL's good right */
 	};
 
 	(void)state;
 	forget_proxies();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct asb_kubeconfig kubeconfig = {.server = (char *)cases[i].server};
-		struct asb_exec_request request;
 		struct asb_error err = ASB_ERROR_INIT;
+		struct asb_http_stream *stream = asb_http_stream_new(&kubeconfig, &err);
 
-		assert_int_equal(asb_exec_request_init(&request, &kubeconfig, &TARGET, &err), 0);
-		assert_string_equal(request.host, cases[i].host);
-		assert_string_equal(request.host_header, cases[i].header);
-		assert_string_equal(request.server_name, cases[i].host);
-		assert_int_equal(request.port, cases[i].port);
-		assert_int_equal(request.tls, cases[i].tls);
-		assert_memory_equal(request.path, cases[i].path, strlen(cases[i].path));
-		assert_string_equal(request.api_path,
-				    "/api/v1/namespaces/ns/pods/pod-1/exec?container=main"
-				    "&command=%2Fx%2Fshim&command=connect%20it"
-				    "&stdin=true&stdout=true&stderr=true");
-		assert_null(request.authorization);
-		assert_null(request.proxy);
-		asb_exec_request_release(&request);
+		assert_non_null(stream);
+		assert_string_equal(asb_http_stream_host(stream), cases[i].host);
+		assert_string_equal(asb_http_stream_prefix(stream), cases[i].prefix);
+		asb_http_stream_free(stream);
 	}
 }
 
 static void refuses_other_servers(void **state)
 {
 	static const char *const cases[] = {
-		"kube:6443",	     "ftp://kube",	"https://",	      "https://:443",
-		"https://kube:",     "https://kube:0",	"https://kube:65536", "https://kube:12x",
-		"https://[fd00::1",  "https://[]",	"https://[::1]x",     "https://user@kube",
-		"https://kube: 443", "https://kube:+1",
+		"https://",	    "https://:443",	 "https://kube:65536",
+		"https://kube:12x", "https://[fd00::1",	 "https://[]",
+		"https://[::1]x",   "https://kube: 443", "https://kube:+1",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct asb_kubeconfig kubeconfig = {.server = (char *)cases[i]};
-		struct asb_exec_request request;
 		struct asb_error err = ASB_ERROR_INIT;
-		int rc = asb_exec_request_init(&request, &kubeconfig, &TARGET, &err);
 
-		/* A trailing colon without a port is a URL's good right. */
-		assert_int_equal(rc, strcmp(cases[i], "https://kube:") == 0 ? 0 : -1);
-		assert_int_equal(asb_failed(&err), rc != 0);
-		asb_exec_request_release(&request);
+		if (asb_http_stream_new(&kubeconfig, &err) != NULL)
+			fail_msg("%s is a server", cases[i]);
+		assert_true(asb_failed(&err));
 	}
+}
+
+static int ask_for(struct asb_exec_request *request, const struct asb_kubeconfig *kubeconfig,
+		   const struct asb_exec_target *target)
+{
+	struct asb_error err = ASB_ERROR_INIT;
+
+	*request = (struct asb_exec_request){.key = ""};
+	return asb_exec_request_init(request, kubeconfig, target, "kube:443", "/prefix", &err);
+}
+
+static void asks_for_an_upgrade(void **state)
+{
+	struct asb_kubeconfig kubeconfig = {.server = (char *)"https://kube"};
+	struct asb_exec_request request;
+	ASB_TEXT expected = NULL;
+
+	(void)state;
+	assert_int_equal(ask_for(&request, &kubeconfig, &TARGET), 0);
+	expected = asb_strf("GET /prefix/api/v1/namespaces/ns/pods/pod-1/exec?container=main"
+			    "&command=%%2Fx%%2Fshim&command=connect%%20it"
+			    "&stdin=true&stdout=true&stderr=true HTTP/1.1\r\nHost: kube:443\r\n"
+			    "User-Agent: kubectl-agentsandbox/" ASB_VERSION "\r\n"
+			    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: %s\r\n"
+			    "Sec-WebSocket-Version: 13\r\n"
+			    "Sec-WebSocket-Protocol: v5.channel.k8s.io,v4.channel.k8s.io\r\n\r\n",
+			    request.key);
+	assert_string_equal(request.text.data, expected);
+	asb_exec_request_release(&request);
 }
 
 static void takes_no_path_tricks(void **state)
@@ -91,23 +104,21 @@ static void takes_no_path_tricks(void **state)
 	struct asb_exec_target odd = TARGET;
 	struct asb_kubeconfig kubeconfig = {.server = (char *)"https://kube"};
 	struct asb_exec_request request;
-	struct asb_error err = ASB_ERROR_INIT;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		assert_int_equal(asb_exec_request_init(&request, &kubeconfig, &targets[i], &err),
-				 -1);
+		assert_int_equal(ask_for(&request, &kubeconfig, &targets[i]), -1);
 		asb_exec_request_release(&request);
 	}
 	odd.container = "a/b?c&d";
-	assert_int_equal(asb_exec_request_init(&request, &kubeconfig, &odd, &err), 0);
-	assert_non_null(strstr(request.path, "container=a%2Fb%3Fc%26d&"));
+	assert_int_equal(ask_for(&request, &kubeconfig, &odd), 0);
+	assert_non_null(strstr(request.text.data, "container=a%2Fb%3Fc%26d&"));
 	asb_exec_request_release(&request);
 }
 
 static void refuses_too_long_a_path(void **state)
 {
-	char argument[2000];
+	char argument[9000];
 	const char *const argv[] = {argument, NULL};
 	struct asb_exec_target target = TARGET;
 	struct asb_kubeconfig kubeconfig = {.server = (char *)"https://kube"};
@@ -118,30 +129,120 @@ static void refuses_too_long_a_path(void **state)
 	argument[sizeof(argument) - 1] = '\0';
 	target.argv = argv;
 	assert_null(asb_exec_open(&kubeconfig, &target, &err));
-	assert_non_null(strstr(err.message, "longer than 1900 bytes"));
+	assert_non_null(strstr(err.message, "longer than 8192 bytes"));
 }
 
-static void takes_credentials_and_name(void **state)
+static void takes_credentials(void **state)
 {
-	struct asb_kubeconfig kubeconfig = {.server = (char *)"https://10.0.0.1",
-					    .tls_server_name = (char *)"kube.test",
-					    .token = (char *)"t0ken"};
+	char *headers[] = {(char *)"Impersonate-User: jane", (char *)"Impersonate-Group: dev"};
+	struct asb_kubeconfig kubeconfig = {
+		.server = (char *)"https://kube", .token = (char *)"t0ken", .headers = headers};
 	struct asb_exec_request request;
-	struct asb_error err = ASB_ERROR_INIT;
 
 	(void)state;
-	forget_proxies();
-	assert_int_equal(asb_exec_request_init(&request, &kubeconfig, &TARGET, &err), 0);
-	assert_string_equal(request.authorization, "Bearer t0ken");
-	assert_string_equal(request.server_name, "kube.test");
-	assert_string_equal(request.host_header, "10.0.0.1:443");
+	kubeconfig.header_count = 2;
+	assert_int_equal(ask_for(&request, &kubeconfig, &TARGET), 0);
+	assert_non_null(strstr(request.text.data, "\r\nAuthorization: Bearer t0ken\r\n"
+						  "Impersonate-User: jane\r\n"
+						  "Impersonate-Group: dev\r\n\r\n"));
 	asb_exec_request_release(&request);
 	kubeconfig.token = NULL;
 	kubeconfig.username = (char *)"me";
 	kubeconfig.password = (char *)"secret";
-	assert_int_equal(asb_exec_request_init(&request, &kubeconfig, &TARGET, &err), 0);
-	assert_string_equal(request.authorization, "Basic bWU6c2VjcmV0");
+	assert_int_equal(ask_for(&request, &kubeconfig, &TARGET), 0);
+	assert_non_null(
+		strstr(request.text.data, "\r\nAuthorization: Basic bWU6c2VjcmV0\r\nImpersonate"));
 	asb_exec_request_release(&request);
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+/* What an answer is judged to be once it is whole, at each of its bytes. */
+static void answers_are_judged_as_soon_as_they_can(void **state)
+{
+	static const struct {
+		const char *bytes;
+		enum asb_exec_verdict verdict;
+		const char *text; /* body or problem */
+		size_t more;	  /* bytes behind what is needed for it */
+	} cases[] = {
+		{"HTTP/1.1 403 F\r\nContent-Length: 3\r\n\r\nnot", ASB_EXEC_REFUSED, "not", 0},
+		{"HTTP/1.1 403 F\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nno\r\n1;x\r\nt\r\n"
+		 "0\r\n\r\n",
+		 ASB_EXEC_REFUSED, "not", 2},
+		{"HTTP/1.1 403 F\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", ASB_EXEC_REFUSED, "",
+		 0},
+		{"HTTP/1.0 204 \r\nContent-Length: 0\r\n\r\n", ASB_EXEC_REFUSED, "", 0},
+		{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", ASB_EXEC_NO_ANSWER,
+		 "not a WebSocket upgrade", 0},
+		{"SSH-2.0-x\r\n\r\n", ASB_EXEC_NO_ANSWER, "not HTTP", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct asb_exec_answer answer = {.status = 0};
+		size_t n = strlen(cases[i].bytes);
+
+		asb_buffer_init(&answer.body);
+		for (size_t at = 0; at <= n; at++) {
+			ASB_TEXT part = asb_strndup(cases[i].bytes, at);
+
+			asb_exec_answer_read(&answer, part, at, false, "");
+			assert_int_equal(answer.verdict,
+					 at < n - cases[i].more ? ASB_EXEC_MORE : cases[i].verdict);
+		}
+		if (answer.verdict == ASB_EXEC_REFUSED)
+			assert_string_equal(answer.body.data, cases[i].text);
+		else
+			assert_non_null(strstr(answer.problem, cases[i].text));
+		asb_buffer_release(&answer.body);
+	}
+}
+
+static void an_upgrade_must_be_in_order(void **state)
+{
+	static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
+	static const struct {
+		const char *headers, *problem;
+	} cases[] = {
+		{"upgrade: WebSocket\r\nconnection: keep-alive, upgrade\r\nSEC-WebSocket-Accept:\t"
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n",
+		 NULL},
+		{"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n",
+		 "not a WebSocket upgrade"},
+		{"Upgrade: SPDY/3.1\r\nConnection: Upgrade\r\n", "not a WebSocket upgrade"},
+		{"Upgrade: websocket\r\nConnection: close\r\nSec-WebSocket-Accept: "
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+		 "not a WebSocket upgrade"},
+		{"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: x\r\n",
+		 "not a WebSocket upgrade"},
+		{"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n",
+		 "neither v5.channel.k8s.io nor v4"},
+		{"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+		 "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: v5.channel.k8s.io,v4.cha"
+		 "nnel.k8s.io\r\n",
+		 "subprotocol not asked for"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ASB_TEXT text = asb_strf("HTTP/1.1 101 X\r\n%s\r\n\x82", cases[i].headers);
+		struct asb_exec_answer answer = {.status = 0};
+
+		asb_buffer_init(&answer.body);
+		asb_exec_answer_read(&answer, text, strlen(text), false, key);
+		if (cases[i].problem == NULL) {
+			assert_int_equal(answer.verdict, ASB_EXEC_UPGRADED);
+			assert_int_equal(answer.head, strlen(text) - 1);
+		} else {
+			assert_int_equal(answer.verdict, ASB_EXEC_NO_ANSWER);
+			assert_non_null(strstr(answer.problem, cases[i].problem));
+		}
+		asb_buffer_release(&answer.body);
+	}
 }
 
 /* --- the proxy -------------------------------------------------------------------------------- */
@@ -346,9 +447,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(understands_servers),
 		cmocka_unit_test(refuses_other_servers),
+		cmocka_unit_test(asks_for_an_upgrade),
 		cmocka_unit_test(takes_no_path_tricks),
 		cmocka_unit_test(refuses_too_long_a_path),
-		cmocka_unit_test(takes_credentials_and_name),
+		cmocka_unit_test(takes_credentials),
+		cmocka_unit_test(answers_are_judged_as_soon_as_they_can),
+		cmocka_unit_test(an_upgrade_must_be_in_order),
 		cmocka_unit_test(knows_who_needs_no_proxy),
 		cmocka_unit_test(chooses_a_proxy),
 		cmocka_unit_test(an_address_that_is_no_proxy_is_refused),

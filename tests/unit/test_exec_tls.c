@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+
 #include "tests/unit/exec_common.h"
 #include "tests/unit/fake_tls.h"
 
@@ -70,9 +72,11 @@ static int visit(struct fake_tls *server, struct asb_kubeconfig *kubeconfig, str
 	forget_proxies();
 	kubeconfig->server = server->url;
 	exec = asb_exec_open(kubeconfig, &TARGET, err);
-	assert_non_null(exec);
-	converse(exec, &out, NULL, 0);
-	rc = asb_exec_result(exec, err);
+	rc = -1;
+	if (exec != NULL) {
+		converse(exec, &out, NULL, 0);
+		rc = asb_exec_result(exec, err);
+	}
 	if (rc == 0)
 		assert_string_equal(out.data, "over TLS");
 	else
@@ -96,8 +100,8 @@ static void verifies_the_server(void **state)
 		{vault->ca_pem.data, NULL, false, NULL, ""},
 		{vault->ca_pem.data, "kube.test", false, NULL, "kube.test"},
 		{vault->bundle_pem.data, NULL, false, NULL, ""},
-		{vault->ca_pem.data, "other.test", false, "ostname mismatch", NULL},
-		{vault->ca_pem.data, "127.0.0.2", false, "IP address mismatch", NULL},
+		{vault->ca_pem.data, "other.test", false, "target host name 'other.test'", NULL},
+		{vault->ca_pem.data, "127.0.0.2", false, "target host name '127.0.0.2'", NULL},
 		{vault->other_pem.data, NULL, false, "certificate", NULL},
 		{NULL, NULL, false, "certificate", NULL},
 		{NULL, "other.test", true, NULL, "other.test"},
@@ -119,7 +123,7 @@ static void verifies_the_server(void **state)
 			assert_string_equal(server.server_name, cases[i].seen);
 			assert_string_equal(server.host, server.url + strlen("https://"));
 		} else if (strstr(err.message, cases[i].words) == NULL ||
-			   strstr(err.message, "certificate refused") == NULL) {
+			   strstr(err.message, "TLS verification of https://") == NULL) {
 			fail_msg("\"%s\" does not hold \"%s\"", err.message, cases[i].words);
 		}
 	}
@@ -142,7 +146,7 @@ static void verifies_an_ipv6_address(void **state)
 		}
 		assert_int_equal(visit(&server, &kubeconfig, &err), i == 0 ? 0 : -1);
 		if (i == 1)
-			assert_non_null(strstr(err.message, "IP address mismatch"));
+			assert_non_null(strstr(err.message, "target host name '::1'"));
 	}
 	identity_free(&stranger);
 }
@@ -189,7 +193,8 @@ static void refuses_broken_pem(void **state)
 		{.ca_pem = (char *)"nothing"},
 		{.ca_pem =
 			 (char *)"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
-		{.client_certificate_pem = (char *)"nothing"},
+		{.client_certificate_pem = (char *)"nothing",
+		 .client_key_pem = vault->key_pem.data},
 		{.client_certificate_pem = vault->client_pem.data,
 		 .client_key_pem = (char *)"nothing"},
 		{.client_certificate_pem = vault->ca_pem.data,
@@ -197,11 +202,15 @@ static void refuses_broken_pem(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_tls server = {.listener = -1};
 		struct asb_error err = ASB_ERROR_INIT;
 
-		cases[i].server = (char *)"https://127.0.0.1:1";
-		assert_null(asb_exec_open(&cases[i], &TARGET, &err));
-		assert_true(asb_failed(&err));
+		cases[i].insecure_skip_tls_verify = cases[i].ca_pem == NULL;
+		assert_true(fake_tls_start(&server, &vault->server, AF_INET));
+		assert_int_equal(visit(&server, &cases[i], &err), -1);
+		if (strstr(err.message, cases[i].ca_pem != NULL ? "certificate" : "client ") ==
+		    NULL)
+			fail_msg("%s", err.message);
 	}
 }
 
@@ -215,5 +224,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_broken_pem, open_vault, close_vault),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL's, where the test's server writes to who has left */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
