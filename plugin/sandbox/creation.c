@@ -172,7 +172,7 @@ static int explain_conflict(const struct asb_sandbox *sandbox, const char *noun,
 {
 	const char *namespace_ = sandbox->options.namespace_;
 
-	if (strcmp(noun, asb_kind_made.noun) == 0 && explain_namesake(sandbox, err))
+	if (strcmp(noun, "sandbox") == 0 && explain_namesake(sandbox, err))
 		return -1;
 	asb_fail(err, "%s \"%s\" already exists in namespace \"%s\"", noun, sandbox->name,
 		 namespace_);

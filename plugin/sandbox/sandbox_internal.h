@@ -87,9 +87,32 @@ struct asb_sandbox {
 	int64_t failing_ms; /* monotonic: since when it fails while running, 0: it doesn't */
 };
 
+/* --- state.c --- */
+
 void asb_sandbox_set_phase(struct asb_sandbox *sandbox, enum asb_sandbox_phase phase);
 __attribute__((format(printf, 2, 3))) void asb_sandbox_notice(struct asb_sandbox *sandbox,
 							      const char *format, ...);
+
+/* Takes a verdict; -1 when it is terminal, or has become so by lasting. `trouble`: why
+ * the verdict may come from what is old, or NULL; one that decides nothing gives way to it. */
+int asb_sandbox_weigh(struct asb_sandbox *sandbox, struct asb_diagnosis *found,
+		      const struct asb_error *trouble, struct asb_error *err);
+
+/* What is known of it: what was read, then what is observed. */
+struct asb_findings asb_sandbox_findings(const struct asb_sandbox *sandbox);
+
+/* Sets the error of a diagnosis, with the hint that fits this kind of sandbox. Returns -1. */
+int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnosis *diagnosis,
+		     struct asb_error *err);
+
+/* Whether the pod is another one than that in which commands ran. */
+bool asb_sandbox_is_other_pod(const struct asb_sandbox *sandbox, const cJSON *pod);
+
+/* When the verdict turns terminal by lasting, -1: never. */
+int64_t asb_judgement_deadline(const struct asb_judgement *judgement);
+
+/* Stops lease and observation, so that requests about the Sandbox can't cross its deletion. */
+void asb_sandbox_let_go(struct asb_sandbox *sandbox);
 
 /*
  * prepare.c: asks for the rights and, while that is under way, n GETs; waits for all answers. The
@@ -116,6 +139,9 @@ int asb_sandbox_place(struct asb_sandbox *sandbox, const struct asb_survey *surv
 
 /* creation.c: whether the end of its life can be moved. */
 bool asb_sandbox_renewable(const struct asb_sandbox *sandbox);
+/* Length of the lease that it is made with. */
+int64_t asb_sandbox_first_lease_ms(const struct asb_sandbox *sandbox);
+
 /* Tells when it can't. */
 void asb_sandbox_tell_fixed_end(struct asb_sandbox *sandbox);
 /* Sends the shim's ConfigMap when it isn't there, and the root object. */
@@ -146,35 +172,17 @@ void asb_claim_release(struct asb_claim *claim, struct asb_http *http);
 /* claim_open.c: makes an opened sandbox one of a claim, which is taken over. */
 void asb_claim_open(struct asb_sandbox *sandbox, cJSON *claim);
 
-/* open.c: whether commands can be run in what was found. */
+/* check.c: whether commands can be run in what was found, a Sandbox or claim, or any pod. The pod
+ * that runs counts; before there is one, what it will be made from. */
 int asb_sandbox_check_opened(struct asb_sandbox *sandbox, struct asb_error *err);
-/* Does nothing but let go: it was there before. */
-int asb_sandbox_leave(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
-
-/* sandbox.c: takes a verdict; -1 when it is terminal, or has become so by lasting. `trouble`: why
- * the verdict may come from what is old, or NULL; one that decides nothing gives way to it. */
-int asb_sandbox_weigh(struct asb_sandbox *sandbox, struct asb_diagnosis *found,
-		      const struct asb_error *trouble, struct asb_error *err);
-
-/* What is known of it: what was read, then what is observed. */
-struct asb_findings asb_sandbox_findings(const struct asb_sandbox *sandbox);
-
-/* Sets the error of a diagnosis, with the hint that fits this kind of sandbox. Returns -1. */
-int asb_sandbox_fail(const struct asb_sandbox *sandbox, const struct asb_diagnosis *diagnosis,
-		     struct asb_error *err);
-
-/* Whether the pod is another one than that in which commands ran. */
-bool asb_sandbox_is_other_pod(const struct asb_sandbox *sandbox, const cJSON *pod);
+int asb_sandbox_check_pod(const struct asb_sandbox *sandbox, struct asb_error *err);
 
 /* Whether a pod of that spec runs our shim as PID 1 where we look for it; err names what is
  * missing. */
 int asb_sandbox_check_shim(const struct asb_sandbox *sandbox, const cJSON *pod_spec,
 			   struct asb_error *err);
 
-/* Length of the lease that it is made with. */
-int64_t asb_sandbox_first_lease_ms(const struct asb_sandbox *sandbox);
-
-/* Stops lease and observation, so that requests about the Sandbox can't cross its deletion. */
-void asb_sandbox_let_go(struct asb_sandbox *sandbox);
+/* leave.c: does nothing but let go: it was there before. */
+int asb_sandbox_leave(struct asb_sandbox *sandbox, bool force, struct asb_error *err);
 
 #endif
