@@ -15,19 +15,23 @@
 #define LARGE_SPEC 16384u /* a description whose pages are worth giving back at once */
 
 static struct asb_conn conns[ASB_MAX_CONNS];
-static uint8_t in_bytes[ASB_MAX_CONNS][ASB_CONN_IN] __attribute__((aligned(ASB_PAGE)));
-static uint8_t out_bytes[ASB_MAX_CONNS][ASB_CONN_OUT] __attribute__((aligned(ASB_PAGE)));
-static uint8_t reply_bytes[ASB_MAX_CONNS][ASB_CONN_REPLIES] __attribute__((aligned(ASB_PAGE)));
-static uint8_t spec_bytes[ASB_MAX_CONNS][ASB_SPEC_MAX] __attribute__((aligned(ASB_PAGE)));
+static uint8_t (*in_bytes)[ASB_CONN_IN];
+static uint8_t (*out_bytes)[ASB_CONN_OUT];
+static uint8_t (*reply_bytes)[ASB_CONN_REPLIES];
+static uint8_t (*spec_bytes)[ASB_SPEC_MAX];
 
 static void silence_fired(struct asb_timer *timer);
 
-void asb_conn_init(void)
+int asb_conn_init(void)
 {
-	asb_memory_private(in_bytes, sizeof(in_bytes));
-	asb_memory_private(out_bytes, sizeof(out_bytes));
-	asb_memory_private(reply_bytes, sizeof(reply_bytes));
-	/* Not the descriptions: a new process makes its arguments from one. */
+	in_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*in_bytes));
+	out_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*out_bytes));
+	reply_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*reply_bytes));
+	/* Not left out of forks: a new process makes its arguments from one. */
+	spec_bytes = asb_memory_table(ASB_MAX_CONNS * sizeof(*spec_bytes));
+	return in_bytes == NULL || out_bytes == NULL || reply_bytes == NULL || spec_bytes == NULL
+		       ? -1
+		       : 0;
 }
 
 struct asb_conn *asb_conn_at(int i)
@@ -189,6 +193,8 @@ static void fill(struct asb_conn *conn)
 	/* The jobs of an ending session say nothing any more: nobody has asked for it. */
 	if (session == NULL || session->ending || !fill_control(session, &conn->out))
 		return;
+	/* What streams have left to say does not wait behind data that may fill every buffer. */
+	fill_ends(session, &conn->out);
 	fill_small(session, &conn->out);
 	fill_data(session, &conn->out);
 	fill_ends(session, &conn->out);

@@ -44,12 +44,13 @@ struct asb_conn {
 	bool shut; /* closing, and everything was sent */
 };
 
+/* Whole pages each, since they lie side by side. */
 #define ASB_CONN_IN (2 * ASB_FRAME_MAX)
 #define ASB_CONN_OUT (2 * ASB_FRAME_MAX)
 #define ASB_CONN_REPLIES 4096
 
-/* Prepares the storage; called once. */
-void asb_conn_init(void);
+/* Prepares the storage; called once. Returns -1 with errno when there is none. */
+int asb_conn_init(void);
 
 /* The i-th of ASB_MAX_CONNS. */
 struct asb_conn *asb_conn_at(int i);

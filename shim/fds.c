@@ -13,6 +13,8 @@
 /* Kernels before 5.9: one by one. What lies beyond this bound was opened by nobody here. */
 #define LAST_BY_HAND 65535u
 
+static struct rlimit given; /* what we were started with; 0: not looked at */
+
 static void close_by_hand(unsigned first, unsigned last)
 {
 	struct rlimit limit;
@@ -60,4 +62,22 @@ void asb_fds_drop(int *fd)
 	if (*fd >= 0)
 		(void)close(*fd);
 	*fd = -1;
+}
+
+void asb_fds_raise_limit(unsigned n)
+{
+	struct rlimit wanted;
+
+	if (getrlimit(RLIMIT_NOFILE, &given) < 0)
+		return;
+	wanted = given;
+	if (wanted.rlim_cur < n)
+		wanted.rlim_cur = n < wanted.rlim_max ? n : wanted.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &wanted);
+}
+
+void asb_fds_restore_limit(void)
+{
+	if (given.rlim_max > 0)
+		(void)setrlimit(RLIMIT_NOFILE, &given);
 }

@@ -16,4 +16,10 @@ int asb_fds_nonblock(int fd);
 /* Closes *fd unless it is -1, and makes it -1. */
 void asb_fds_drop(int *fd);
 
+/* Lets this process have `n` descriptors, or as many as it may. */
+void asb_fds_raise_limit(unsigned n);
+
+/* In a forked process: the limit that PID 1 was started with. */
+void asb_fds_restore_limit(void);
+
 #endif

@@ -13,6 +13,7 @@
 #include "shim/audit.h"
 #include "shim/fds.h"
 #include "shim/job.h"
+#include "shim/limits.h"
 #include "shim/loop.h"
 #include "shim/memory.h"
 #include "shim/peer.h"
@@ -153,7 +154,11 @@ static int prepare(char **environment)
 	(void)umask(022);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, getpid() == 1 ? 0 : 1, 0, 0, 0);
 	asb_memory_init();
-	asb_job_init();
+	asb_fds_raise_limit(ASB_MAX_FILES);
+	if (asb_job_init() < 0) {
+		asb_say("cannot have memory: %s", strerror(errno));
+		return -1;
+	}
 	asb_audit_init();
 	if (watch_signals() < 0) {
 		asb_say("cannot receive signals: %s", strerror(errno));

@@ -10,17 +10,21 @@
 static struct asb_job jobs[ASB_MAX_JOBS];
 
 /* Storage of the jobs, apart from them so that whole pages can be given back. */
-static uint8_t stdin_bytes[ASB_MAX_JOBS][ASB_STDIN_RING] __attribute__((aligned(ASB_PAGE)));
-static uint8_t stdout_bytes[ASB_MAX_JOBS][ASB_STDOUT_RING] __attribute__((aligned(ASB_PAGE)));
-static uint8_t stderr_bytes[ASB_MAX_JOBS][ASB_STDERR_RING] __attribute__((aligned(ASB_PAGE)));
-static char commands[ASB_MAX_JOBS][ASB_AUDIT_TEXT] __attribute__((aligned(ASB_PAGE)));
+static uint8_t (*stdin_bytes)[ASB_STDIN_RING];
+static uint8_t (*stdout_bytes)[ASB_STDOUT_RING];
+static uint8_t (*stderr_bytes)[ASB_STDERR_RING];
+static char (*commands)[ASB_AUDIT_TEXT];
 
-void asb_job_init(void)
+int asb_job_init(void)
 {
-	asb_memory_private(stdin_bytes, sizeof(stdin_bytes));
-	asb_memory_private(stdout_bytes, sizeof(stdout_bytes));
-	asb_memory_private(stderr_bytes, sizeof(stderr_bytes));
-	asb_memory_private(commands, sizeof(commands));
+	stdin_bytes = asb_memory_private_table(ASB_MAX_JOBS * sizeof(*stdin_bytes));
+	stdout_bytes = asb_memory_private_table(ASB_MAX_JOBS * sizeof(*stdout_bytes));
+	stderr_bytes = asb_memory_private_table(ASB_MAX_JOBS * sizeof(*stderr_bytes));
+	commands = asb_memory_private_table(ASB_MAX_JOBS * sizeof(*commands));
+	return stdin_bytes == NULL || stdout_bytes == NULL || stderr_bytes == NULL ||
+			       commands == NULL
+		       ? -1
+		       : 0;
 }
 
 struct asb_job *asb_job_at(int i)
@@ -62,6 +66,18 @@ struct asb_job *asb_job_of_tree(const struct asb_tree *tree)
 			return &jobs[i];
 	}
 	return NULL;
+}
+
+void asb_job_describe(struct asb_job *job, const struct asb_spec *spec)
+{
+	static char text[ASB_AUDIT_TEXT];
+	char *to = job->brief;
+
+	asb_audit_describe(spec, text);
+	if (strlen(text) >= sizeof(job->brief))
+		to = commands[job - jobs];
+	memcpy(to, text, strlen(text) + 1);
+	job->command = to;
 }
 
 struct asb_audit_job asb_job_audit(const struct asb_job *job)
@@ -158,6 +174,8 @@ void asb_job_release(struct asb_job *job)
 	asb_job_audit_end(job);
 	asb_job_close_streams(job);
 	asb_tree_let_go(job->tree);
+	if (job->command == commands[job - jobs])
+		asb_memory_give_back(commands[job - jobs], ASB_AUDIT_TEXT);
 	give_back(&job->in.ring);
 	give_back(&job->out.ring);
 	give_back(&job->err.ring);
@@ -176,7 +194,7 @@ struct asb_job *asb_job_place(void)
 			.in.ring = {.bytes = stdin_bytes[i], .size = ASB_STDIN_RING},
 			.out.ring = {.bytes = stdout_bytes[i], .size = ASB_STDOUT_RING},
 			.err.ring = {.bytes = stderr_bytes[i], .size = ASB_STDERR_RING},
-			.command = commands[i],
+			.command = "",
 		};
 		return job;
 	}

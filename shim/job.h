@@ -30,6 +30,8 @@ enum asb_job_state {
 	ASB_JOB_FAILED,
 };
 
+#define ASB_JOB_BRIEF 200 /* holds most commands, so that they need no page each */
+
 /* Why a job was not started, as in FAILED. `text` is static. */
 struct asb_refusal {
 	uint16_t code; /* enum asb_failed_code */
@@ -74,12 +76,13 @@ struct asb_job {
 	bool timed_out;
 	bool oom;
 	bool shutdown;
-	bool audited;  /* the end was */
-	char *command; /* for the audit; storage of ASB_AUDIT_TEXT bytes */
+	bool audited;	     /* the end was */
+	const char *command; /* for the audit: `brief`, or a page of its own when it is long */
+	char brief[ASB_JOB_BRIEF];
 };
 
-/* Prepares the storage; called once. */
-void asb_job_init(void);
+/* Prepares the storage; called once. Returns -1 with errno when there is none. */
+int asb_job_init(void);
 
 struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel);
 struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN]);
@@ -92,6 +95,9 @@ void asb_job_join(struct asb_job *job, struct asb_session *session, uint32_t cha
 
 /* Another connection: everything that was told is to be told again. */
 void asb_job_untell(struct asb_job *job);
+
+/* Keeps what the audit will say of the command. */
+void asb_job_describe(struct asb_job *job, const struct asb_spec *spec);
 
 /* What the audit says of a job, and its line about the end, once, when there is a verdict. */
 struct asb_audit_job asb_job_audit(const struct asb_job *job);

@@ -26,9 +26,24 @@ void asb_memory_init(void)
 	advise(__bss_start, (uintptr_t)_end - (uintptr_t)__bss_start, MADV_NOHUGEPAGE);
 }
 
-void asb_memory_private(void *start, size_t n)
+void *asb_memory_table(size_t n)
 {
-	advise(start, n, MADV_DONTFORK);
+	void *table = mmap(NULL, n, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (table == MAP_FAILED)
+		return NULL;
+	advise(table, n, MADV_NOHUGEPAGE);
+	return table;
+}
+
+void *asb_memory_private_table(size_t n)
+{
+	void *table = asb_memory_table(n);
+
+	if (table != NULL)
+		advise(table, n, MADV_DONTFORK);
+	return table;
 }
 
 void asb_memory_give_back(void *start, size_t n)

@@ -87,7 +87,7 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 	job->session_id = session_id;
 	asb_job_join(job, session, channel);
 	memcpy(job->id, id, ASB_ID_LEN);
-	asb_audit_describe(spec, job->command);
+	asb_job_describe(job, spec);
 	if (spec->timeout_ms > 0)
 		asb_timer_arm(&job->timeout, spec->timeout_ms);
 	return 0;

@@ -14,7 +14,11 @@
 #include "shim/say.h"
 #include "shim/session.h"
 
+#define ACCEPT_AGAIN_MS 250 /* after there was no descriptor for a connection */
+
 static struct asb_watch listener;
+static void accept_again(struct asb_timer *timer);
+static struct asb_timer pause_accepting = {.fire = accept_again};
 
 /* Handles what has arrived, as long as an answer fits. Returns whether it was anything. */
 static bool handle_frames(struct asb_conn *conn)
@@ -65,14 +69,26 @@ static void conn_ready(struct asb_watch *watch, short events)
 	(void)handle_frames(conn);
 }
 
+static void accept_again(struct asb_timer *timer)
+{
+	(void)timer;
+	asb_watch_want(&listener, POLLIN);
+}
+
 static void accept_one(struct asb_watch *watch, short events)
 {
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct asb_conn *conn;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		/* The one that waits goes on waiting and would wake us for ever. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			asb_watch_rest(&listener);
+			asb_timer_arm(&pause_accepting, ACCEPT_AGAIN_MS);
+		}
 		return;
+	}
 	if (!asb_peer_is_trusted(fd)) {
 		(void)close(fd);
 		return;
@@ -94,9 +110,8 @@ int asb_server_init(char **base)
 		return -1;
 	if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, ASB_MAX_CONNS) < 0)
 		return -1;
-	asb_conn_init();
 	asb_handle_init(base);
-	if (asb_watch_open(&listener, fd, accept_one, NULL) < 0)
+	if (asb_conn_init() < 0 || asb_watch_open(&listener, fd, accept_one, NULL) < 0)
 		return -1;
 	asb_watch_want(&listener, POLLIN);
 	return 0;

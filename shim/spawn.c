@@ -103,6 +103,7 @@ static _Noreturn void become(const struct asb_spec *spec, const struct plumbing 
 		failure = (struct failure){ASB_STEP_CWD, errno};
 	} else {
 		close_others(failures);
+		asb_fds_restore_limit();
 		clean_signals();
 		failure.error = asb_exec(spec);
 		failure.step = step_of(spec);

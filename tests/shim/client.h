@@ -14,7 +14,7 @@
 #include "sandbox.h"
 #include "shim/protocol/frame.h"
 
-#define CLIENT_JOBS 128
+#define CLIENT_JOBS 300
 #define WAIT_MS \
 	20000 /* for whatever should come; long enough for a loaded machine under sanitizers */
 

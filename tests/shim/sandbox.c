@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -176,6 +177,13 @@ static void drop_rights(void)
 		_exit(1);
 }
 
+static struct rlimit files;
+
+void sandbox_limit_files(unsigned soft, unsigned hard)
+{
+	files = (struct rlimit){.rlim_cur = soft, .rlim_max = hard};
+}
+
 /* As make's children do; libc has no call for it. */
 static void ignore_33(void)
 {
@@ -200,6 +208,8 @@ static _Noreturn void become_init(int go, int out, int err)
 		fprintf(stderr, "shim-test: cannot mount /sys/fs/cgroup: %s\n", strerror(errno));
 		_exit(1);
 	}
+	if (files.rlim_max > 0 && setrlimit(RLIMIT_NOFILE, &files) < 0)
+		_exit(1);
 	drop_rights();
 	dup2(open("/dev/null", O_RDONLY), 0);
 	dup2(out, 1);

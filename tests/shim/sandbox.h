@@ -25,6 +25,9 @@ const char *shim_path(void);
 /* Whether it is built with sanitizers: its size and memory are not the product's then. */
 bool shim_is_instrumented(void);
 
+/* How many descriptors the next sandboxes may have, at first and at most; 0: as many as we. */
+void sandbox_limit_files(unsigned soft, unsigned hard);
+
 /* Starts PID 1. `piped`: its stdout is a pipe that nobody reads unless the test does. Ends the
  * program on failure. */
 void sandbox_start(struct sandbox *box, bool piped);
