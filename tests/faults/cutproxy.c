@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cutproxy LISTEN HOST PORT BYTES - a TCP proxy that cuts.
+ * cutproxy LISTEN HOST PORT BYTES [SEED COUNT STALL_MS SECONDS] - a TCP proxy that cuts.
  *
  * Listens on port LISTEN of loopback (0: a free one), prints the port on a line of its own, and
  * forwards each connection to HOST:PORT. A connection that has brought BYTES bytes from the server
  * (0: never) is reset in both directions, and so are all open ones when SIGUSR1 arrives; new ones
- * are served as before. Ends by itself after 120 s, or at SIGTERM. At most 64 connections at once;
- * more are reset.
+ * are served as before. Ends by itself after SECONDS (120), or at SIGTERM. At most 64 connections
+ * at once; more are reset.
+ *
+ * With a SEED what happens is by chance, COUNT times in all: after about BYTES bytes in both
+ * directions a connection is reset, ended in order, held up for a while or for STALL_MS and then
+ * reset, or a bit of it is changed. Each is a line of output: its number and what was done.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -25,7 +29,9 @@
 #include <unistd.h>
 
 #define CONNECTIONS 64
-#define LIFETIME_MS 120000
+#define LIFETIME_S 120
+#define QUIET 65536 /* bytes that every connection is granted: REST is meant to get through */
+#define LONGEST_PAUSE_MS 400
 #define CLIENT 0
 #define SERVER 1
 
@@ -41,12 +47,17 @@ struct connection {
 	bool used;
 	int fd[2];
 	struct waiting from[2]; /* by the side they come from */
-	uint64_t brought;	/* from the server */
+	uint64_t brought;	/* from the server, with a seed: in both directions */
+	uint64_t limit;		/* of that, then something happens; 0: nothing does */
+	int64_t held_ms;	/* nothing is forwarded until then, 0: it is */
+	bool doomed;		/* it is reset then */
 };
 
 struct proxy {
 	struct addrinfo *server;
-	uint64_t limit;
+	uint64_t limit, seconds;
+	uint64_t chance;		/* state of the random numbers, 0: none are used */
+	uint64_t done, count, stall_ms; /* mischiefs */
 	int listener, signals;
 	struct connection connections[CONNECTIONS];
 };
@@ -79,6 +90,66 @@ static void cut(struct connection *connection)
 	reset(connection->fd[CLIENT]);
 	reset(connection->fd[SERVER]);
 	connection->used = false;
+}
+
+/* --- by chance -------------------------------------------------------------------------------- */
+
+/* splitmix64: the same seed, the same numbers. */
+static uint64_t chance(struct proxy *proxy, uint64_t below)
+{
+	uint64_t z = proxy->chance += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (z ^ z >> 31) % below;
+}
+
+static void set_limit(struct proxy *proxy, struct connection *connection)
+{
+	connection->brought = 0;
+	connection->limit = proxy->limit;
+	if (proxy->chance != 0)
+		connection->limit = QUIET + chance(proxy, 2 * proxy->limit + 1);
+}
+
+static void change_a_bit(struct proxy *proxy, struct connection *connection)
+{
+	for (int side = 0; side < 2; side++) {
+		struct waiting *w = &connection->from[side];
+
+		if (w->start < w->end)
+			w->bytes[w->start + chance(proxy, w->end - w->start)] ^= 4;
+	}
+}
+
+/* One of the mischiefs. */
+static void mischief(struct proxy *proxy, struct connection *connection)
+{
+	static const char *const names[] = {"reset", "end", "delay", "stall", "corrupt"};
+	unsigned which = (unsigned)chance(proxy, sizeof(names) / sizeof(names[0]));
+
+	printf("%llu %s\n", (unsigned long long)++proxy->done, names[which]);
+	fflush(stdout);
+	set_limit(proxy, connection);
+	switch (which) {
+	case 0:
+		cut(connection);
+		break;
+	case 1:
+		close(connection->fd[CLIENT]);
+		close(connection->fd[SERVER]);
+		connection->used = false;
+		break;
+	case 2:
+		connection->held_ms = now_ms() + (int64_t)chance(proxy, LONGEST_PAUSE_MS);
+		break;
+	case 3:
+		connection->held_ms = now_ms() + (int64_t)proxy->stall_ms;
+		connection->doomed = true;
+		break;
+	default:
+		change_a_bit(proxy, connection);
+	}
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -143,16 +214,18 @@ static void accept_one(struct proxy *proxy)
 	connection->used = true;
 	connection->fd[CLIENT] = client;
 	connection->fd[SERVER] = server;
+	set_limit(proxy, connection);
 }
 
 /* -1: the connection is to be cut. */
-static int take(struct connection *connection, int side, uint64_t limit)
+static int take(struct proxy *proxy, struct connection *connection, int side)
 {
+	uint64_t limit = connection->limit;
 	struct waiting *w = &connection->from[side];
 	size_t room = sizeof(w->bytes);
 	ssize_t n;
 
-	if (side == SERVER && limit > 0 && limit - connection->brought < room)
+	if (side == SERVER && proxy->chance == 0 && limit > 0 && limit - connection->brought < room)
 		room = (size_t)(limit - connection->brought);
 	n = recv(connection->fd[side], w->bytes, room, MSG_DONTWAIT);
 	if (n < 0)
@@ -160,7 +233,7 @@ static int take(struct connection *connection, int side, uint64_t limit)
 	w->start = 0;
 	w->end = (size_t)n;
 	w->ended = n == 0;
-	if (side == SERVER)
+	if (side == SERVER || proxy->chance != 0)
 		connection->brought += (uint64_t)n;
 	return 0;
 }
@@ -205,14 +278,19 @@ static void serve(struct proxy *proxy, struct connection *connection, const stru
 
 		/* A hang-up that is not to be read is a reset. */
 		if (((revents & (POLLIN | POLLHUP | POLLERR)) != 0 && (events & POLLIN) != 0 &&
-		     take(connection, side, proxy->limit) != 0) ||
+		     take(proxy, connection, side) != 0) ||
 		    ((revents & POLLOUT) != 0 && give(connection, side) != 0) ||
 		    (revents & POLLERR) != 0) {
 			cut(connection);
 			return;
 		}
 	}
-	if (proxy->limit > 0 && connection->brought >= proxy->limit &&
+	if (proxy->chance != 0 && connection->brought >= connection->limit) {
+		if (proxy->done < proxy->count)
+			mischief(proxy, connection);
+		return;
+	}
+	if (proxy->limit > 0 && proxy->chance == 0 && connection->brought >= connection->limit &&
 	    connection->from[SERVER].start == connection->from[SERVER].end) {
 		cut(connection);
 		return;
@@ -242,27 +320,48 @@ static bool take_signals(struct proxy *proxy)
 	return true;
 }
 
+/* The time of a connection that is held up is over? Returns when that of the next one is. */
+static int64_t let_go(struct proxy *proxy, int64_t end)
+{
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct connection *c = &proxy->connections[i];
+
+		if (!c->used || c->held_ms == 0)
+			continue;
+		if (now_ms() < c->held_ms) {
+			end = c->held_ms < end ? c->held_ms : end;
+			continue;
+		}
+		c->held_ms = 0;
+		if (c->doomed)
+			cut(c);
+	}
+	return end;
+}
+
 static void run(struct proxy *proxy)
 {
 	struct pollfd fds[2 + 2 * CONNECTIONS];
-	int64_t end = now_ms() + LIFETIME_MS;
+	int64_t end = now_ms() + (int64_t)proxy->seconds * 1000;
 
 	while (now_ms() < end) {
+		int64_t next = let_go(proxy, end);
+
 		fds[0] = (struct pollfd){proxy->listener, POLLIN, 0};
 		fds[1] = (struct pollfd){proxy->signals, POLLIN, 0};
 		for (int i = 0; i < 2 * CONNECTIONS; i++) {
 			struct connection *c = &proxy->connections[i / 2];
-			short events = c->used ? wanted(c, i % 2) : 0;
+			short events = c->used && c->held_ms == 0 ? wanted(c, i % 2) : 0;
 
 			/* With nothing to wait for a hang-up would be reported for ever. */
 			fds[2 + i] = (struct pollfd){events != 0 ? c->fd[i % 2] : -1, events, 0};
 		}
-		if (poll(fds, 2 + 2 * CONNECTIONS, (int)(end - now_ms())) <= 0)
+		if (poll(fds, 2 + 2 * CONNECTIONS, (int)(next - now_ms()) + 1) <= 0)
 			continue;
 		if (fds[1].revents != 0 && !take_signals(proxy))
 			return;
 		for (int i = 0; i < CONNECTIONS; i++) {
-			if (proxy->connections[i].used)
+			if (proxy->connections[i].used && proxy->connections[i].held_ms == 0)
 				serve(proxy, &proxy->connections[i], &fds[2 + 2 * i]);
 		}
 		if (fds[0].revents != 0)
@@ -286,9 +385,15 @@ int main(int argc, char **argv)
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	uint64_t port = 0;
 
-	if (argc != 5 || !number(argv[1], 65535, &port) ||
-	    !number(argv[4], UINT64_MAX, &proxy.limit)) {
-		fputs("usage: cutproxy LISTEN HOST PORT BYTES\n", stderr);
+	proxy.seconds = LIFETIME_S;
+	if ((argc != 5 && argc != 9) || !number(argv[1], 65535, &port) ||
+	    !number(argv[4], UINT32_MAX, &proxy.limit) ||
+	    (argc == 9 && (!number(argv[5], UINT32_MAX, &proxy.chance) ||
+			   !number(argv[6], UINT32_MAX, &proxy.count) ||
+			   !number(argv[7], UINT32_MAX, &proxy.stall_ms) ||
+			   !number(argv[8], 86400, &proxy.seconds)))) {
+		fputs("usage: cutproxy LISTEN HOST PORT BYTES [SEED COUNT STALL_MS SECONDS]\n",
+		      stderr);
 		return 2;
 	}
 	if (getaddrinfo(argv[2], argv[3], &hints, &proxy.server) != 0) {
