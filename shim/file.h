@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * file.h - the modes of the program that move files. They are ordinary commands of the sandbox,
- * run by PID 1 as jobs: what they read or write is an archive (docs/protocol.md §9) on stdin or
+ * run by PID 1 as jobs: what they read or write is an archive (docs/protocol.md §12) on stdin or
  * stdout, so credit, resume, checksums, the exit record and the audit are those of any job.
  *
  * Each problem is one line on stderr: path, what is wrong, why. Exit code 0: everything was copied;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * archive.h - files and directories as a stream of records (docs/protocol.md §9), and what the
+ * archive.h - files and directories as a stream of records (docs/protocol.md §12), and what the
  * sending and the receiving end share.
  *
  * An entry has one name and no path: a directory is entered by DIR and left by DIR_END, so a
