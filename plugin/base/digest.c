@@ -32,6 +32,23 @@ static int base64_value(char c)
 	return c == '/' ? 63 : -1;
 }
 
+void asb_base64_encode(const void *bytes, size_t n, struct asb_buffer *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = bytes;
+
+	for (size_t at = 0; at < n; at += 3) {
+		unsigned bits = (unsigned)p[at] << 16 | (at + 1 < n ? p[at + 1] : 0u) << 8 |
+				(at + 2 < n ? p[at + 2] : 0u);
+		char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
+				at + 1 < n ? digits[bits >> 6 & 63] : '=',
+				at + 2 < n ? digits[bits & 63] : '='};
+
+		asb_buffer_add(out, four, sizeof four);
+	}
+}
+
 int asb_base64_decode(const char *text, struct asb_buffer *out)
 {
 	static const unsigned shift[4] = {0, 0, 4, 2}; /* after how many digits of four */

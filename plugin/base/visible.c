@@ -5,31 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "plugin/base/utf8.h"
+
 #define BARE                                                   \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" \
 	"0123456789_@%+=:,./-"
-
-/* Bytes of the character at `p`, 0 when it is none; *code is which one. Over-long forms and
- * surrogates are none. */
-static size_t decode(const unsigned char *p, uint32_t *code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
-
-	if (n < 2) {
-		*code = p[0];
-		return n;
-	}
-	*code = p[0] & (0xffu >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (p[i] & 0x3fu);
-	}
-	if (*code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-		return 0;
-	return n;
-}
 
 static bool is_hidden(uint32_t code)
 {
@@ -59,7 +39,7 @@ static bool add_visible(struct asb_buffer *out, const char *text, const char *mo
 
 	while (*p != '\0') {
 		uint32_t code;
-		size_t n = decode(p, &code);
+		size_t n = asb_utf8_char(p, strnlen((const char *)p, 4), &code);
 		bool hidden = n == 0 || is_hidden(code);
 
 		n = n == 0 ? 1 : n;
@@ -115,7 +95,7 @@ char *asb_visible_json(const char *json)
 
 	while (*p != '\0') {
 		uint32_t code;
-		size_t n = decode(p, &code);
+		size_t n = asb_utf8_char(p, strnlen((const char *)p, 4), &code);
 
 		if (n == 0)
 			asb_buffer_addch(&out, '?');
