@@ -174,7 +174,7 @@ static int finish(struct asb_lease *lease, int64_t now, struct asb_error *err)
 		asb_lease_granted(lease);
 		return 0;
 	}
-	if (err->http == 403 || err->http == 404)
+	if (err->http == 404)
 		lease->renewable = false;
 	asb_lease_failed(lease, now);
 	return -1;

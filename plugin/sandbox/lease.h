@@ -70,7 +70,8 @@ void asb_lease_failed(struct asb_lease *lease, int64_t now);
 int asb_lease_timeout(const struct asb_lease *lease, int64_t now);
 
 /* Starts or finishes a renewal; never waits. -1 when one has failed: err says why, and the next try
- * is planned unless err->http is 403 (then never again) or 404 (the sandbox is gone). */
+ * is planned unless err->http is 404 (the sandbox is gone). A 403 is tried again, too: an API
+ * server that has just started may not know yet who is allowed what. */
 int asb_lease_step(struct asb_lease *lease, struct asb_http *http, struct asb_error *err);
 
 #endif

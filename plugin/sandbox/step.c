@@ -17,11 +17,8 @@ static void step_lease(struct asb_sandbox *sandbox)
 								: sandbox->observer.sandbox,
 				  asb_http_clock_offset_ms(sandbox->http), asb_lease_clock_ms());
 	if (asb_lease_step(&sandbox->lease, sandbox->http, &failure) == 0 || failure.http == 404)
-		return; /* that it has gone is the observer's to find */
-	if (!sandbox->lease.renewable)
-		asb_sandbox_notice(sandbox, "the sandbox's lease can't be renewed any more: %s",
-				   failure.message);
-	else if (sandbox->lease.failures == 2) /* one may fail */
+		return;			  /* that it has gone is the observer's to find */
+	if (sandbox->lease.failures == 2) /* one may fail */
 		asb_sandbox_notice(sandbox, "the sandbox's lease could not be renewed yet: %s",
 				   failure.message);
 }

@@ -74,19 +74,3 @@ END
   [[ "$output" == *nauthorized* ]]
   [[ "$output" != *not-a-token* ]]
 }
-
-@test "the connection cut in the middle of output is a failure that says no exit status was received" {
-  server=$(admin config view --minify --raw -o jsonpath='{.clusters[0].cluster.server}')
-  address=${server#https://}
-  "$ROOT/build/tests/cutproxy" 0 "${address%:*}" "${address##*:}" 20000000 >port 2>proxy.log &
-  proxy=$!
-  within 30 test -s port
-  cp "$USER_KUBECONFIG" kc
-  KUBECONFIG=kc kubectl config set-cluster c --server="https://127.0.0.1:$(cat port)" --tls-server-name="${address%:*}" >/dev/null
-  name=$(unique cut)
-  KUBECONFIG=$PWD/kc run bash -c 'kubectl agentsandbox run --lease 10s --name "$0" "yes | head -c 100M; exit 0" 2>&1 >/dev/null' "$name"
-  kill $proxy 2>/dev/null || true
-  [ "$status" -eq 125 ]
-  [[ "$output" == *"no exit status"* ]]
-  gone "$name" 150
-}

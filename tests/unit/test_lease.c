@@ -220,7 +220,7 @@ static void a_busy_server(void **state)
 	close_world(&world, &lease);
 }
 
-static void forbidden_is_final(void **state)
+static void forbidden_is_tried_again(void **state)
 {
 	struct world world;
 	struct asb_lease lease;
@@ -231,6 +231,21 @@ static void forbidden_is_final(void **state)
 	asb_lease_init(&lease, PATH, 60000, true, asb_lease_clock_ms() - 30000);
 	assert_int_equal(renew(&world, &lease, &err), -1);
 	assert_int_equal(err.http, 403);
+	assert_true(asb_lease_due(&lease, asb_lease_clock_ms() + 1000));
+	close_world(&world, &lease);
+}
+
+static void gone_is_final(void **state)
+{
+	struct world world;
+	struct asb_lease lease;
+	struct asb_error err = ASB_ERROR_INIT;
+
+	(void)state;
+	open_world(&world, 404);
+	asb_lease_init(&lease, PATH, 60000, true, asb_lease_clock_ms() - 30000);
+	assert_int_equal(renew(&world, &lease, &err), -1);
+	assert_int_equal(err.http, 404);
 	assert_false(asb_lease_due(&lease, asb_lease_clock_ms() + 1000000));
 	close_world(&world, &lease);
 }
@@ -260,7 +275,8 @@ int main(void)
 		cmocka_unit_test(a_fixed_lease_is_never_due),
 		cmocka_unit_test(what_is_sent),
 		cmocka_unit_test(a_busy_server),
-		cmocka_unit_test(forbidden_is_final),
+		cmocka_unit_test(forbidden_is_tried_again),
+		cmocka_unit_test(gone_is_final),
 		cmocka_unit_test(released_while_asking),
 	};
 
