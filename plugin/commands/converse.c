@@ -177,26 +177,43 @@ static int go_through(struct asb_run *run, struct asb_connection *connection, st
 	return -1;
 }
 
-static int open_way(struct asb_run *run, struct asb_connection *connection, const char *pod,
-		    bool early, struct asb_error *err)
+struct asb_way asb_run_way(struct asb_run *run, const char *pod, bool early)
 {
-	const struct asb_way way = asb_way_exec(&run->kubeconfig, run->sandbox,
-						run->plan.sandbox.namespace_, pod, early);
+	struct asb_exec *prepared = run->prepared;
 
-	return asb_connection_open(connection, &way, err);
+	run->prepared = NULL;
+	return asb_way_exec(&run->kubeconfig, run->sandbox, run->plan.sandbox.namespace_, pod,
+			    early, prepared);
+}
+
+bool asb_run_has_command(const struct asb_run *run)
+{
+	return run->plan.job.line != NULL || run->plan.job.argv != NULL;
+}
+
+int asb_run_prepare_stream(struct asb_run *run, struct asb_error *err)
+{
+	struct asb_error ignored = ASB_ERROR_INIT; /* it is tried again when it counts */
+
+	/* Credentials are had once and for all, or the whole run fails for them. */
+	if (asb_kubeconfig_authenticate(&run->kubeconfig, err) != 0)
+		return -1;
+	run->prepared = asb_exec_prepare(&run->kubeconfig, &ignored);
+	return 0;
 }
 
 void asb_run_connect_early(struct asb_run *run)
 {
 	const char *pod = asb_sandbox_promised_pod(run->sandbox);
-	bool runs = run->plan.job.line != NULL || run->plan.job.argv != NULL;
 	struct asb_error ignored = ASB_ERROR_INIT; /* it is tried again when it counts */
+	struct asb_way way;
 
-	if (!runs || pod == NULL || run->early_pod != NULL)
+	if (!asb_run_has_command(run) || pod == NULL || run->early_pod != NULL)
 		return;
 	run->early_pod = asb_strdup(pod);
 	run->early_ms = asb_monotonic_ms();
-	open_way(run, &run->early, pod, true, &ignored);
+	way = asb_run_way(run, pod, true);
+	asb_connection_open(&run->early, &way, &ignored);
 }
 
 /* One that was opened early will do if it leads to the right pod. An old one may be stale. */
@@ -204,6 +221,7 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 			   struct asb_error *err)
 {
 	const char *pod = asb_sandbox_pod(run->sandbox);
+	struct asb_way way;
 
 	if (run->early.session != NULL && strcmp(run->early_pod, pod) == 0 &&
 	    asb_poll_timeout(run->early_ms + EARLY_MS) > 0) {
@@ -211,7 +229,8 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 		run->early = (struct asb_connection){0};
 		return 0;
 	}
-	return open_way(run, connection, pod, false, err);
+	way = asb_run_way(run, pod, false);
+	return asb_connection_open(connection, &way, err);
 }
 
 int asb_run_converse(struct asb_run *run, struct asb_error *err)

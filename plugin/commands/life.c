@@ -66,7 +66,9 @@ int asb_run_open(struct asb_run *run, const struct asb_context *context, struct 
 		return -1;
 	run->plan.sandbox.inner_namespace = run->kubeconfig.namespace_;
 	run->http = asb_http_new(&run->kubeconfig, err);
-	return run->http == NULL ? -1 : 0;
+	if (run->http == NULL)
+		return -1;
+	return asb_run_has_command(run) ? asb_run_prepare_stream(run, err) : 0;
 }
 
 /* Nothing has been made yet: whoever waits for a silent API server may leave at any time. */
@@ -147,6 +149,7 @@ static void print_json(const struct asb_run *run, const struct asb_error *err)
 void asb_run_release(struct asb_run *run)
 {
 	asb_connection_close(&run->early);
+	asb_exec_close(run->prepared);
 	free(run->early_pod);
 	asb_sandbox_free(run->sandbox);
 	asb_http_free(run->http);

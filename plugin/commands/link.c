@@ -141,9 +141,7 @@ static void on_changed(void *context, const struct asb_error *why)
 static int connect_to(struct asb_link *link, struct asb_error *err)
 {
 	struct asb_run *run = link->run;
-	const struct asb_way way =
-		asb_way_exec(&run->kubeconfig, run->sandbox, run->plan.sandbox.namespace_,
-			     asb_sandbox_pod(run->sandbox), false);
+	const struct asb_way way = asb_run_way(run, asb_sandbox_pod(run->sandbox), false);
 
 	if (asb_connection_open(&link->connection, &way, err) != 0)
 		return -1;
@@ -163,7 +161,7 @@ int asb_link_open(struct asb_link *link, struct asb_run *run, const struct asb_c
 	const struct asb_sandbox_hooks hooks = asb_run_hooks(run);
 
 	*link = (struct asb_link){.run = run};
-	if (asb_run_open(run, context, err) != 0)
+	if (asb_run_open(run, context, err) != 0 || asb_run_prepare_stream(run, err) != 0)
 		return -1;
 	run->sandbox = asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
 					run->plan.sandbox.name, &hooks);

@@ -30,6 +30,9 @@ struct asb_run {
 	int64_t give_up_ms; /* monotonic: the sandbox must be ready by then */
 	bool lasts;	    /* the sandbox was there before and is there afterwards */
 	const struct asb_run_streams *streams; /* borrowed; NULL: nothing does */
+	/* A connection to the API server for the exec stream, made before it is known where that
+	 * leads; NULL: none, or it was taken. */
+	struct asb_exec *prepared;
 	/* A connection that was opened before it was sure that it is wanted, to which pod (owned;
 	 * NULL: none was) and when (monotonic). */
 	struct asb_connection early;
@@ -60,6 +63,16 @@ void asb_run_release(struct asb_run *run);
 
 /* A signal has come: noted in the outcome. */
 bool asb_run_interrupted(struct asb_run *run);
+
+/* Whether there is a command to run in the end (as opposed to `create`). */
+bool asb_run_has_command(const struct asb_run *run);
+
+/* Begins to connect for the exec stream; asb_run_open has done it for who has a command. -1: there
+ * are no credentials. */
+int asb_run_prepare_stream(struct asb_run *run, struct asb_error *err);
+
+/* The way to the pod (way.h), over the connection that was prepared if it wasn't taken before. */
+struct asb_way asb_run_way(struct asb_run *run, const char *pod, bool early);
 
 /* Opens the exec stream as soon as it is known where it will most likely lead, if there is a
  * command to run. To be called while the sandbox is waited for. */

@@ -6,18 +6,32 @@
 #include <sys/socket.h>
 
 #include "plugin/base/buffer.h"
-#include "plugin/kube/exec.h"
 
 struct exec_way {
 	const struct asb_kubeconfig *kubeconfig; /* borrowed */
 	char *namespace_, *pod;
 	const char *container;
 	const char *const *argv;
-	struct asb_exec *exec; /* NULL: there is no stream */
-	bool early;	       /* a refusal may be out of date */
-	unsigned generation;   /* of the credentials when it was opened */
-	bool renewed;	       /* they have been refused and renewed once */
+	struct asb_exec *prepared; /* for the first stream; NULL: there is none, or no more */
+	struct asb_exec *exec;	   /* NULL: there is no stream */
+	bool early;		   /* a refusal may be out of date */
+	unsigned generation;	   /* of the credentials when it was opened */
+	bool renewed;		   /* they have been refused and renewed once */
 };
+
+/* The one that was prepared, unless its credentials are old. */
+static struct asb_exec *take_prepared(struct exec_way *way, const struct asb_exec_target *target)
+{
+	struct asb_exec *exec = way->prepared;
+	struct asb_error ignored = ASB_ERROR_INIT; /* it will be said when it is opened anew */
+
+	way->prepared = NULL;
+	if (exec == NULL ||
+	    (asb_exec_is_current(exec) && asb_exec_ask(exec, target, &ignored) == 0))
+		return exec;
+	asb_exec_close(exec);
+	return NULL;
+}
 
 static int open_exec(void *context, struct asb_error *err)
 {
@@ -30,7 +44,9 @@ static int open_exec(void *context, struct asb_error *err)
 	};
 
 	way->generation = asb_kubeconfig_generation(way->kubeconfig);
-	way->exec = asb_exec_open(way->kubeconfig, &target, err);
+	way->exec = take_prepared(way, &target);
+	if (way->exec == NULL)
+		way->exec = asb_exec_open(way->kubeconfig, &target, err);
 	return way->exec == NULL ? -1 : asb_exec_fd(way->exec);
 }
 
@@ -84,6 +100,7 @@ static void free_exec(void *context)
 {
 	struct exec_way *way = context;
 
+	asb_exec_close(way->prepared);
 	free(way->namespace_);
 	free(way->pod);
 	free(way);
@@ -91,7 +108,7 @@ static void free_exec(void *context)
 
 struct asb_way asb_way_exec(const struct asb_kubeconfig *kubeconfig,
 			    const struct asb_sandbox *sandbox, const char *namespace_,
-			    const char *pod, bool early)
+			    const char *pod, bool early, struct asb_exec *prepared)
 {
 	struct exec_way *way = asb_calloc(1, sizeof(*way));
 
@@ -101,6 +118,7 @@ struct asb_way asb_way_exec(const struct asb_kubeconfig *kubeconfig,
 	way->container = asb_sandbox_container(sandbox);
 	way->argv = asb_sandbox_connect_argv(sandbox);
 	way->early = early;
+	way->prepared = prepared;
 	return (struct asb_way){open_exec, close_exec, free_exec, way};
 }
 

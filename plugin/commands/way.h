@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "plugin/base/error.h"
+#include "plugin/kube/exec.h"
 #include "plugin/kube/kubeconfig.h"
 #include "plugin/sandbox/sandbox.h"
 
@@ -29,10 +30,11 @@ struct asb_way {
 };
 
 /* An exec stream to the pod. `early`: it is not sure yet that the pod's container runs, so one
- * refusal says nothing. kubeconfig is borrowed, names are copied. */
+ * refusal says nothing. `prepared`: a connection that was made for the first stream, taken over;
+ * NULL: none was. kubeconfig is borrowed, names are copied. */
 struct asb_way asb_way_exec(const struct asb_kubeconfig *kubeconfig,
 			    const struct asb_sandbox *sandbox, const char *namespace_,
-			    const char *pod, bool early);
+			    const char *pod, bool early, struct asb_exec *prepared);
 
 /* Whether an error of the exec stream tells that the container does not run yet. Pure. */
 bool asb_way_too_early(const struct asb_error *err);

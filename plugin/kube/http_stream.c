@@ -9,11 +9,9 @@
 #include "plugin/base/clock.h"
 #include "plugin/kube/http_parts.h"
 
-/* OpenSSL takes this much from the socket at a time: of several records with one system call, and
- * not a header and a record with two. */
-#define READ_AHEAD (128u << 10)
-#define LONGEST_SLEEP_MS 1000 /* libcurl up to 7.88 at least loses a timer now and then (http.c) \
-			       */
+#define LONGEST_SLEEP_MS                                                        \
+	1000 /* libcurl up to 7.88 at least loses a timer now and then (http.c) \
+	      */
 
 struct asb_http_stream {
 	const struct asb_kubeconfig *kubeconfig;
@@ -25,12 +23,15 @@ struct asb_http_stream {
 	char detail[CURL_ERROR_SIZE];
 };
 
+/*
+ * OpenSSL takes as much from the socket as one record may have, and not its header first: one
+ * system call and not two. (A larger buffer would be moved to its beginning for each record in it.)
+ */
 static CURLcode on_tls(CURL *easy, void *tls, void *context)
 {
 	(void)easy;
 	(void)context;
 	SSL_CTX_set_read_ahead(tls, 1);
-	SSL_CTX_set_default_read_buffer_len(tls, READ_AHEAD);
 	return CURLE_OK;
 }
 

@@ -237,20 +237,6 @@ refused() { # refused SECONDS [NAME=VALUE...] TEXT...: it fails in time, and say
   refused 20 "HTTPS_PROXY=socks5://me:$ENCODED@$HERE:$port" "through the proxy socks5h://$HERE:$port: timed out"
 }
 
-@test "a proxy that lets requests through, and no exec stream, is named" {
-  local plain
-  free_port
-  plain=$port
-  tinyproxy_at "$plain"
-  free_port
-  # behind ours, which finds that it listens, the first connection has all requests; mkdir succeeds once
-  serve "$port" socat "TCP-LISTEN:$port,bind=$HERE,fork,reuseaddr" \
-    "SYSTEM:cd $BATS_TEST_TMPDIR && ! mkdir ours && mkdir first && exec socat - TCP\\:$HERE\\:$plain"
-  within 30 test -d "$BATS_TEST_TMPDIR/ours"
-  config
-  refused 35 "HTTPS_PROXY=http://me:$ENCODED@$HERE:$port" 'cannot open an exec stream' "through the proxy http://$HERE:$port"
-}
-
 @test "no secret was said, and nothing is left" {
   local name
   no_secret_was_said 6

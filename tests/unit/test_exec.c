@@ -39,6 +39,8 @@ static bool on_request(void *context, const struct fake_request *request)
 	ASB_TEXT token = fake_header(request, "Authorization");
 	ASB_TEXT offered = fake_header(request, "Sec-WebSocket-Protocol");
 
+	if (key == NULL && play->refusal != NULL) /* CONNECT */
+		wire_write(&wire, play->refusal, strlen(play->refusal));
 	if (key == NULL)
 		return false;
 	play->upgrades++;
@@ -72,6 +74,18 @@ static void raise_curtain(struct stage *stage, struct play *play)
 	asb_buffer_init(&play->input);
 	fake_start(&stage->server, on_request, play);
 	stage->kubeconfig.server = stage->server.url;
+	stage->exec = asb_exec_open(&stage->kubeconfig, &TARGET, &stage->err);
+	assert_non_null(stage->exec);
+}
+
+static void raise_curtain_behind_a_proxy(struct stage *stage, struct play *play)
+{
+	*stage = (struct stage){.play = play};
+	forget_proxies();
+	asb_buffer_init(&play->input);
+	fake_start(&stage->server, on_request, play);
+	stage->kubeconfig.server = (char *)(uintptr_t) "https://kube.test";
+	stage->kubeconfig.proxy_url = stage->server.url;
 	stage->exec = asb_exec_open(&stage->kubeconfig, &TARGET, &stage->err);
 	assert_non_null(stage->exec);
 }
@@ -764,6 +778,26 @@ static void says_that_nobody_answers(void **state)
 		fail_msg("%s", err.message);
 }
 
+/* Requests may have had another connection: the stream names what is in its own way. */
+static void names_the_proxy_that_refuses(void **state)
+{
+	struct play play = {.refusal = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"};
+	struct stage stage;
+	struct asb_buffer out = ASB_BUFFER_INIT;
+	ASB_TEXT words = NULL;
+
+	(void)state;
+	raise_curtain_behind_a_proxy(&stage, &play);
+	assert_int_equal(listen_to(&stage, &out), -1);
+	words = asb_strf("cannot open an exec stream: cannot connect to https://kube.test through "
+			 "the proxy %s: it forbids that (HTTP status 403)",
+			 stage.server.url);
+	assert_says(&stage, words);
+	assert_int_equal(play.upgrades, 0);
+	drop_curtain(&stage);
+	asb_buffer_release(&out);
+}
+
 static bool serve_for_ever(struct play *play, struct fake_wire *wire)
 {
 	static const char bytes[60000];
@@ -825,6 +859,7 @@ int main(void)
 		cmocka_unit_test(connects_anew_without_a_word),
 		cmocka_unit_test(a_failed_preparation_is_tried_again),
 		cmocka_unit_test(says_that_nobody_answers),
+		cmocka_unit_test(names_the_proxy_that_refuses),
 		cmocka_unit_test(closes_at_any_time),
 	};
 
