@@ -113,10 +113,9 @@ static void judge_loss(struct asb_connection *connection)
 	char length[32];
 	struct asb_error why = *reason(connection);
 
-	if (connection->lost_ms == 0) {
+	if (connection->lost_ms == 0)
 		connection->lost_ms = asb_monotonic_ms();
-		tell(connection, &why);
-	}
+	tell(connection, &why);
 	if (asb_poll_timeout(connection->lost_ms + ASB_LEASE_MS) > 0) {
 		try_later(connection, LONGEST_PAUSE_MS);
 		return;

@@ -20,8 +20,8 @@ struct asb_connection {
 	struct asb_session *session; /* owned; NULL: never opened */
 	int64_t give_up_ms;	     /* monotonic; who is too early is not let in later than that;
 					0: thirty tries. The caller's to set */
-	/* Told when the way is lost (why) and when it is found again (NULL). NULL: nobody is. The
-	 * caller's to set. */
+	/* Told when the way is lost and at each vain try to find it again (why), and when it is
+	 * found (NULL). NULL: nobody is. The caller's to set. */
 	void (*changed)(void *context, const struct asb_error *why);
 	void *context;
 

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
+#include "plugin/base/options.h"
 #include "plugin/commands/attach.h"
 #include "plugin/commands/connection.h"
 #include "plugin/commands/run.h"
 
 #define EARLY_MS 3000
+#define LONG_LOSS_MS 5000
 
 static void on_started(void *context)
 {
@@ -27,17 +29,38 @@ static void on_output(void *context)
 		asb_progress_finish(&run->progress);
 }
 
-/* That a connection is lost and made again is worth no word when it is quick. */
+/* Lost for longer: that is worth a word, also to who has read output since. */
+static void note_loss(struct asb_run *run, const char *cause)
+{
+	char length[32];
+	ASB_TEXT text = asb_strf(
+		"the connection to sandbox %s is lost (%s); trying again for up to %s",
+		asb_sandbox_name(run->sandbox), cause, asb_duration_format(ASB_LEASE_MS, length));
+
+	asb_progress_note(&run->progress, "note", text);
+	run->loss_noted = true;
+}
+
+/* That a connection is lost and made again at once is worth none. */
 static void on_changed(void *context, const struct asb_error *why)
 {
 	struct asb_run *run = context;
 	const char *name = asb_sandbox_name(run->sandbox);
 
-	if (why != NULL)
-		asb_progress_show(&run->progress, "sandbox %s: connection lost, trying again (%s)",
-				  name, why->message);
-	else
+	if (why == NULL) {
 		asb_progress_show(&run->progress, "sandbox %s: connected again", name);
+		if (run->loss_noted)
+			asb_progress_note(&run->progress, "note", "connected again");
+		run->lost_ms = 0;
+		run->loss_noted = false;
+		return;
+	}
+	asb_progress_show(&run->progress, "sandbox %s: connection lost, trying again (%s)", name,
+			  why->message);
+	if (run->lost_ms == 0)
+		run->lost_ms = asb_monotonic_ms();
+	else if (!run->loss_noted && asb_poll_timeout(run->lost_ms + LONG_LOSS_MS) == 0)
+		note_loss(run, why->message);
 }
 
 static void on_turn(void *context)

@@ -38,6 +38,9 @@ struct asb_run {
 	struct asb_connection early;
 	char *early_pod;
 	int64_t early_ms;
+	/* While the connection is lost: since when (monotonic), and whether the user was told. */
+	int64_t lost_ms;
+	bool loss_noted;
 };
 
 /* What the user is told while the sandbox goes through its phases. */
