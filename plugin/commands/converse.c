@@ -76,7 +76,6 @@ static void set_other_streams(const struct asb_run *run, struct asb_attach *atta
 	asb_stream_in_init(&attach->in, run->plan.stdin_ ? run->streams->fds[ASB_STDIN] : -1);
 	asb_stream_out_init(&attach->outs[0], run->streams->fds[ASB_STDOUT], ASB_STDOUT);
 	asb_stream_out_init(&attach->outs[1], run->streams->fds[ASB_STDERR], ASB_STDERR);
-	attach->outs[0].whole = attach->outs[1].whole = true;
 	attach->turn = on_turn;
 }
 
@@ -91,6 +90,13 @@ static void set_streams(struct asb_run *run, struct asb_attach *attach)
 	asb_stream_out_init(&attach->outs[0], run->plan.json ? STDERR_FILENO : STDOUT_FILENO,
 			    ASB_STDOUT);
 	asb_stream_out_init(&attach->outs[1], STDERR_FILENO, ASB_STDERR);
+}
+
+static void release_streams(struct asb_attach *attach)
+{
+	asb_stream_in_release(&attach->in);
+	asb_stream_out_release(&attach->outs[0]);
+	asb_stream_out_release(&attach->outs[1]);
 }
 
 /* What is known about the job now, for the report. */
@@ -183,6 +189,7 @@ static int go_through(struct asb_run *run, struct asb_connection *connection, st
 	set_streams(run, &attach);
 	end = asb_attach_run(&attach, err);
 	note_job(run, connection, &attach);
+	release_streams(&attach);
 	if (end != ASB_ATTACH_LOST && (run->lasts || run->plan.sandbox.keep))
 		asb_connection_bye(connection);
 	switch (end) {

@@ -132,7 +132,7 @@ void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream)
 	uint8_t payload[16];
 
 	if (!asb_job_active(job) || job->view.eof[stream] ||
-	    limit - s->limit < ASB_SESSION_WINDOW / 2)
+	    limit - s->limit < ASB_SESSION_WINDOW / 4)
 		return;
 	s->limit = limit;
 	asb_put64(payload, s->ring.start);

@@ -164,7 +164,7 @@ void asb_job_settle(struct asb_job *job, enum asb_job_state state);
 void asb_job_destroy(struct asb_job *job);
 /* Frees a ring's storage when nothing can need it any more. */
 void asb_job_stream_tidy(struct asb_job *job, enum asb_stream stream);
-/* Gives the shim more room once half of the window was handed on. */
+/* Gives the shim more room once a quarter of the window was handed on. */
 void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream);
 
 /* --- job_input.c --- */

@@ -99,6 +99,9 @@ static void set_up(struct rig *rig, const struct fake_script *script, int in, in
 
 static void tear_down(struct rig *rig)
 {
+	asb_stream_in_release(&rig->attach.in);
+	asb_stream_out_release(&rig->attach.outs[0]);
+	asb_stream_out_release(&rig->attach.outs[1]);
 	asb_connection_close(&rig->connection);
 	asb_http_free(rig->attach.http);
 	asb_interrupts_close(&rig->interrupts);
@@ -373,9 +376,45 @@ static void test_stdin_is_not_read_too_early(void **state)
 	close(out);
 }
 
+/* Who shares our descriptors finds them as they were. */
+static void test_shared_descriptors_keep_their_flags(void **state)
+{
+	struct asb_stream_out out;
+	struct asb_stream_in in;
+	int pair[2], fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	asb_stream_in_init(&in, pair[0]);
+	asb_stream_out_init(&out, pair[1], ASB_STDOUT);
+	fds[0] = in.fd;
+	fds[1] = out.fd;
+	assert_int_equal(in.manner, ASB_STREAM_FREE);
+	assert_int_equal(out.manner, ASB_STREAM_FREE);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fcntl(pair[i], F_GETFL) & O_NONBLOCK, 0);
+		assert_int_equal(fcntl(fds[i], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+		assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+	}
+	asb_stream_in_release(&in);
+	asb_stream_out_release(&out);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fcntl(fds[i], F_GETFD), -1);
+		assert_int_equal(close(pair[i]), 0);
+	}
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	asb_stream_out_init(&out, pair[1], ASB_STDERR);
+	assert_int_equal(out.manner, ASB_STREAM_SOCKET);
+	assert_false(out.own);
+	asb_stream_out_release(&out);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared_descriptors_keep_their_flags),
 		cmocka_unit_test(test_stdin_comes_back),
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_reader_that_leaves),
