@@ -118,6 +118,45 @@ void asb_audit_describe(const struct asb_spec *spec, char out[ASB_AUDIT_TEXT])
 	out[text.length] = '\0';
 }
 
+/* One JSON string that asb_text_add_json has made; returns what follows it. */
+static const char *add_plain(struct asb_text *text, const char *s)
+{
+	for (s++; *s != '"' && *s != '\0'; s++) {
+		char c[2] = {*s, '\0'};
+
+		if (*s == '\\') {
+			s++;
+			c[0] = *s;
+		}
+		if (c[0] == 'u' && s[-1] == '\\') {
+			c[0] = ' '; /* a control character, which would end a line */
+			s += 4;
+		}
+		asb_text_add(text, c);
+	}
+	return *s == '"' ? s + 1 : s;
+}
+
+void asb_audit_plain(const char *description, char *out, size_t size)
+{
+	const char *at = strchr(description, ':');
+	bool is_line = strncmp(description, "\"line\"", 6) == 0;
+	struct asb_text text = {.bytes = out, .size = size - 1};
+
+	for (at = at == NULL ? "" : at + 1; *at == '[' || *at == '"' || *at == ',';) {
+		if (*at != '"') {
+			asb_text_add(&text, *at == ',' ? " " : "");
+			at++;
+			continue;
+		}
+		at = add_plain(&text, at);
+		/* Other members may follow. */
+		if (is_line)
+			break;
+	}
+	out[text.length] = '\0';
+}
+
 static void add_time(struct asb_text *text)
 {
 	struct timespec now;

@@ -50,4 +50,8 @@ void asb_audit_finish(const struct asb_audit_job *job, const struct asb_audit_en
 /* Makes stdout ready; called once. */
 void asb_audit_init(void);
 
+/* That description as a line for people: the command line, or the arguments with blanks between
+ * them. Terminated, cut when there is no room. */
+void asb_audit_plain(const char *description, char *out, size_t size);
+
 #endif

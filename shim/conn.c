@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "shim/detached.h"
 #include "shim/job.h"
 #include "shim/limits.h"
 #include "shim/memory.h"
@@ -39,6 +40,11 @@ struct asb_conn *asb_conn_at(int i)
 	return &conns[i];
 }
 
+int asb_conn_index(const struct asb_conn *conn)
+{
+	return (int)(conn - conns);
+}
+
 struct asb_conn *asb_conn_open(int fd, void (*ready)(struct asb_watch *, short))
 {
 	for (int i = 0; i < ASB_MAX_CONNS; i++) {
@@ -72,6 +78,7 @@ static void detach(struct asb_conn *conn)
 void asb_conn_drop(struct asb_conn *conn)
 {
 	detach(conn);
+	asb_detached_drop(conn);
 	asb_watch_close(&conn->watch);
 	asb_timer_stop(&conn->silence);
 	asb_memory_give_back(conn->in, ASB_CONN_IN);
@@ -100,13 +107,20 @@ static void silence_fired(struct asb_timer *timer)
 
 bool asb_conn_can_reply(const struct asb_conn *conn)
 {
-	return asb_out_room(&conn->replies) >= ASB_REPLY_ROOM;
+	return !conn->listing && asb_out_room(&conn->replies) >= ASB_REPLY_ROOM;
 }
 
 void asb_conn_reply(struct asb_conn *conn, uint8_t type, uint32_t channel, const void *payload,
 		    size_t n)
 {
 	(void)asb_out_frame(&conn->replies, type, 0, channel, payload, n);
+}
+
+void asb_conn_wait_over(struct asb_conn *conn, const uint8_t job[ASB_ID_LEN])
+{
+	conn->waits--;
+	if (conn->state == ASB_CONN_OPEN)
+		asb_conn_reply(conn, ASB_LIST_END, 0, job, ASB_ID_LEN);
 }
 
 void asb_conn_finish(struct asb_conn *conn)
@@ -191,7 +205,8 @@ static void fill(struct asb_conn *conn)
 
 	asb_out_move(&conn->out, &conn->replies);
 	/* The jobs of an ending session say nothing any more: nobody has asked for it. */
-	if (session == NULL || session->ending || !fill_control(session, &conn->out))
+	if (session == NULL || session->ending || !fill_control(session, &conn->out) ||
+	    !asb_detached_tell(conn))
 		return;
 	/* What streams have left to say does not wait behind data that may fill every buffer. */
 	fill_ends(session, &conn->out);

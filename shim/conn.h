@@ -14,11 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shim/limits.h"
 #include "shim/loop.h"
 #include "shim/out.h"
 #include "shim/session.h"
 
-#define ASB_REPLY_ROOM 768 /* the most that handling one frame adds to the replies */
+/* What must be free in the replies for a frame to be handled: the most that this adds, and what may
+ * come unasked for every job, a LIST_END and a DETACH. */
+#define ASB_REPLY_ROOM (768 + ASB_MAX_JOBS * (2 * ASB_FRAME_HEADER + ASB_ID_LEN))
 
 enum asb_conn_state {
 	ASB_CONN_FREE,
@@ -41,19 +44,26 @@ struct asb_conn {
 	size_t spec_length;
 	uint32_t spec_channel; /* 0: none is */
 	bool spec_too_large;
-	bool shut; /* closing, and everything was sent */
+	bool shut;    /* closing, and everything was sent */
+	bool listing; /* the jobs are being listed (detached.h): */
+	int list_next;
+	bool list_one;
+	uint8_t list_id[ASB_ID_LEN];
+	int waits; /* jobs whose end it waits for */
 };
 
 /* Whole pages each, since they lie side by side. */
 #define ASB_CONN_IN (2 * ASB_FRAME_MAX)
 #define ASB_CONN_OUT (2 * ASB_FRAME_MAX)
-#define ASB_CONN_REPLIES 4096
+#define ASB_CONN_REPLIES 16384
 
 /* Prepares the storage; called once. Returns -1 with errno when there is none. */
 int asb_conn_init(void);
 
 /* The i-th of ASB_MAX_CONNS. */
 struct asb_conn *asb_conn_at(int i);
+
+int asb_conn_index(const struct asb_conn *conn);
 
 /* Takes fd over for a free connection. NULL: there is none. */
 struct asb_conn *asb_conn_open(int fd, void (*ready)(struct asb_watch *, short));
@@ -67,6 +77,9 @@ bool asb_conn_can_reply(const struct asb_conn *conn);
 /* Queues an answer; there is room for ASB_REPLY_ROOM bytes per frame handled. */
 void asb_conn_reply(struct asb_conn *conn, uint8_t type, uint32_t channel, const void *payload,
 		    size_t n);
+
+/* A job that the connection waits for has vanished. */
+void asb_conn_wait_over(struct asb_conn *conn, const uint8_t job[ASB_ID_LEN]);
 
 /* Queues ERROR and closes after it; the session begins its lease. `text` is for people. */
 void asb_conn_error(struct asb_conn *conn, uint16_t code, const char *text);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "shim/detached.h"
 #include "shim/job.h"
 #include "shim/limits.h"
 #include "shim/run.h"
@@ -85,7 +86,8 @@ static int parse_hello(const struct asb_frame *frame, struct hello *out)
 static void answer_hello(struct asb_conn *conn, bool resumed)
 {
 	static const char program[] = ASB_PROGRAM_NAME " " ASB_VERSION;
-	static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY};
+	static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY,
+					       ASB_FEATURE_DETACH};
 	uint8_t bytes[256];
 	size_t n = ASB_HELLO_MAGIC_LEN;
 
@@ -224,7 +226,7 @@ static void start(struct asb_conn *conn, uint32_t channel, const uint8_t *id, ui
 	wrong = asb_spec_parse(conn->spec, conn->spec_length, base_environment, &spec);
 	if (wrong != NULL)
 		refuse(conn, channel, ASB_FAILED_BAD_SPEC, 0, wrong);
-	else if (asb_run_start(session, session->id, channel, id, &spec, &why) < 0)
+	else if (asb_run_start(session, channel, id, &spec, &why) < 0)
 		refuse(conn, channel, why.code, why.error, why.text);
 	if (conn->spec_length > SMALL_SPEC)
 		asb_spec_forget();
@@ -243,10 +245,10 @@ static void on_start(struct asb_conn *conn, const struct asb_frame *frame)
 		asb_run_again(known);
 	else if (taken != NULL)
 		broken(conn, "the channel of a job was used for another");
-	else if (known != NULL)
+	else if (known != NULL && !known->detached)
 		refuse(conn, frame->channel, ASB_FAILED_BAD_SPEC, 0,
 		       "a job of this id is known on another channel");
-	else
+	else if (!asb_detached_start_again(conn, frame->channel, id))
 		start(conn, frame->channel, id, length);
 	asb_conn_forget_spec(conn);
 }
@@ -353,21 +355,28 @@ static const struct rule {
 	bool of_job;	 /* needs a channel other than 0; else 0 is needed */
 	uint16_t length; /* least payload */
 	void (*run)(struct asb_conn *conn, const struct asb_frame *frame);
+	const char *(*ask)(struct asb_conn *conn, const struct asb_frame *frame); /* or this */
 } rules[] = {
-	{ASB_HELLO, NO_STREAM, false, ASB_HELLO_MAGIC_LEN, on_hello},
-	{ASB_PING, NO_STREAM, false, 0, on_ping},
-	{ASB_PONG, NO_STREAM, false, 0, on_ignored},
-	{ASB_BYE, NO_STREAM, false, 0, on_bye},
-	{ASB_SPEC, NO_STREAM, true, 0, on_spec},
-	{ASB_START, NO_STREAM, true, ASB_ID_LEN + 4, on_start},
-	{ASB_SIGNAL, NO_STREAM, true, 5, on_signal},
-	{ASB_RESIZE, NO_STREAM, true, 4, on_resize},
-	{ASB_END, NO_STREAM, true, 0, on_end},
-	{ASB_ACK, NO_STREAM, true, 0, on_ack},
-	{ASB_DATA, IN_STREAM, true, ASB_DATA_HEADER + 1, on_data},
-	{ASB_CREDIT, OUT_STREAMS, true, 16, on_credit},
-	{ASB_EOF, IN_STREAM, true, 8, on_eof},
-	{ASB_STOP, OUT_STREAMS, true, 0, on_stop},
+	{ASB_HELLO, NO_STREAM, false, ASB_HELLO_MAGIC_LEN, on_hello, NULL},
+	{ASB_PING, NO_STREAM, false, 0, on_ping, NULL},
+	{ASB_PONG, NO_STREAM, false, 0, on_ignored, NULL},
+	{ASB_BYE, NO_STREAM, false, 0, on_bye, NULL},
+	{ASB_SPEC, NO_STREAM, true, 0, on_spec, NULL},
+	{ASB_START, NO_STREAM, true, ASB_ID_LEN + 4, on_start, NULL},
+	{ASB_SIGNAL, NO_STREAM, true, 5, on_signal, NULL},
+	{ASB_RESIZE, NO_STREAM, true, 4, on_resize, NULL},
+	{ASB_END, NO_STREAM, true, 0, on_end, NULL},
+	{ASB_ACK, NO_STREAM, true, 0, on_ack, NULL},
+	{ASB_DATA, IN_STREAM, true, ASB_DATA_HEADER + 1, on_data, NULL},
+	{ASB_CREDIT, OUT_STREAMS, true, 16, on_credit, NULL},
+	{ASB_EOF, IN_STREAM, true, 8, on_eof, NULL},
+	{ASB_STOP, OUT_STREAMS, true, 0, on_stop, NULL},
+	{ASB_LIST, NO_STREAM, false, 0, NULL, asb_detached_list},
+	{ASB_WAIT, NO_STREAM, false, ASB_ID_LEN, NULL, asb_detached_wait},
+	{ASB_ATTACH, NO_STREAM, true, ASB_ID_LEN + 32, NULL, asb_detached_attach},
+	{ASB_DETACH, NO_STREAM, true, 0, NULL, asb_detached_detach},
+	{ASB_SIGNAL_JOB, NO_STREAM, false, ASB_ID_LEN + 1, NULL, asb_detached_signal},
+	{ASB_FORGET, NO_STREAM, false, ASB_ID_LEN, NULL, asb_detached_forget},
 };
 
 static const struct rule *rule_of(uint8_t type)
@@ -382,7 +391,8 @@ static const struct rule *rule_of(uint8_t type)
 /* Types that only the shim sends, and the answer to what it never asks. */
 static bool is_ours(uint8_t type)
 {
-	return type == ASB_ERROR || type == ASB_STARTED || type == ASB_FAILED || type == ASB_EXIT;
+	return type == ASB_ERROR || type == ASB_STARTED || type == ASB_FAILED || type == ASB_EXIT ||
+	       type == ASB_LISTED || type == ASB_LIST_END || type == ASB_ATTACHED;
 }
 
 void asb_handle(struct asb_conn *conn, const struct asb_frame *frame)
@@ -407,7 +417,12 @@ void asb_handle(struct asb_conn *conn, const struct asb_frame *frame)
 		broken(conn, "a frame for a stream where it has no meaning");
 	} else if (frame->length < rule->length) {
 		broken(conn, "a frame is too short for its type");
-	} else {
+	} else if (rule->run != NULL) {
 		rule->run(conn, frame);
+	} else {
+		const char *wrong = rule->ask(conn, frame);
+
+		if (wrong != NULL)
+			broken(conn, wrong);
 	}
 }

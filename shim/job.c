@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shim/conn.h"
 #include "shim/limits.h"
 #include "shim/memory.h"
 #include "shim/session.h"
@@ -32,10 +33,20 @@ struct asb_job *asb_job_at(int i)
 	return &jobs[i];
 }
 
+bool asb_job_has_ended(const struct asb_job *job)
+{
+	return job->state == ASB_JOB_ENDED || job->state == ASB_JOB_TOLD;
+}
+
+static bool is_mere_record(const struct asb_job *job)
+{
+	return job->session == NULL && job->state == ASB_JOB_ENDED;
+}
+
 bool asb_job_any(void)
 {
 	for (int i = 0; i < ASB_MAX_JOBS; i++) {
-		if (jobs[i].state != ASB_JOB_FREE)
+		if (jobs[i].state != ASB_JOB_FREE && !is_mere_record(&jobs[i]))
 			return true;
 	}
 	return false;
@@ -55,6 +66,25 @@ struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t
 	for (struct asb_job *job = session->first; job != NULL; job = job->next) {
 		if (memcmp(job->id, id, ASB_ID_LEN) == 0)
 			return job;
+	}
+	return NULL;
+}
+
+struct asb_job *asb_job_find_any(const uint8_t id[ASB_ID_LEN])
+{
+	for (int i = 0; i < ASB_MAX_JOBS; i++) {
+		if (jobs[i].state != ASB_JOB_FREE && memcmp(jobs[i].id, id, ASB_ID_LEN) == 0)
+			return &jobs[i];
+	}
+	return NULL;
+}
+
+struct asb_job *asb_job_find_detached(const uint8_t id[ASB_ID_LEN])
+{
+	for (int i = 0; i < ASB_MAX_JOBS; i++) {
+		if (jobs[i].state != ASB_JOB_FREE && jobs[i].detached &&
+		    memcmp(jobs[i].id, id, ASB_ID_LEN) == 0)
+			return &jobs[i];
 	}
 	return NULL;
 }
@@ -169,10 +199,21 @@ void asb_job_close_streams(struct asb_job *job)
 	asb_timer_stop(&job->quiet);
 }
 
+/* Whoever waits for its end learns that there will be none. */
+static void tell_waiting(struct asb_job *job)
+{
+	for (int i = 0; i < ASB_MAX_CONNS; i++) {
+		if ((job->waiting[i / 8] >> i % 8 & 1) != 0)
+			asb_conn_wait_over(asb_conn_at(i), job->id);
+	}
+}
+
 void asb_job_release(struct asb_job *job)
 {
 	asb_job_audit_end(job);
 	asb_job_close_streams(job);
+	asb_timer_stop(&job->expiry);
+	tell_waiting(job);
 	asb_tree_let_go(job->tree);
 	if (job->command == commands[job - jobs])
 		asb_memory_give_back(commands[job - jobs], ASB_AUDIT_TEXT);
@@ -183,8 +224,58 @@ void asb_job_release(struct asb_job *job)
 	leave(job);
 }
 
+void asb_job_let_go(struct asb_job *job)
+{
+	leave(job);
+	job->attached = false;
+	job->told = false;
+	job->say_started = false;
+	if (job->state == ASB_JOB_TOLD)
+		job->state = ASB_JOB_ENDED;
+	asb_output_detach(&job->out);
+	asb_output_detach(&job->err);
+	if (job->expired)
+		asb_job_release(job);
+}
+
+void asb_job_let_go_all(struct asb_session *session)
+{
+	struct asb_job *next;
+
+	for (struct asb_job *job = session->first; job != NULL; job = next) {
+		next = job->next;
+		if (job->detached && job->state != ASB_JOB_FAILED)
+			asb_job_let_go(job);
+	}
+}
+
+void asb_job_expire(struct asb_job *job)
+{
+	job->expired = true;
+	if (job->session == NULL && job->state == ASB_JOB_ENDED)
+		asb_job_release(job);
+}
+
+/* The places are all taken: what has ended first and nobody reads has to go. */
+static void evict(void)
+{
+	struct asb_job *oldest = NULL;
+
+	for (int i = 0; i < ASB_MAX_JOBS; i++) {
+		struct asb_job *job = &jobs[i];
+
+		if (job->state == ASB_JOB_FREE)
+			return;
+		if (is_mere_record(job) && (oldest == NULL || job->ended_ns < oldest->ended_ns))
+			oldest = job;
+	}
+	if (oldest != NULL)
+		asb_job_release(oldest);
+}
+
 struct asb_job *asb_job_place(void)
 {
+	evict();
 	for (int i = 0; i < ASB_MAX_JOBS; i++) {
 		struct asb_job *job = &jobs[i];
 

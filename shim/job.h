@@ -8,6 +8,10 @@
  * TOLD: EXIT was sent; ACK frees the job. FAILED: FAILED is due or sent; being sent frees it, or
  * ACK when the client can resume.
  *
+ * A detached job belongs to PID 1. It is in the list of the session that has started it until
+ * STARTED was sent, then of the one that is attached to it, else of none; after its end it is kept
+ * until nobody needs it, its time is over or its place is needed.
+ *
  * Frames are not queued here: what is due is a state, made into a frame when the connection has
  * room for it.
  */
@@ -18,6 +22,7 @@
 #include <stdint.h>
 
 #include "shim/audit.h"
+#include "shim/limits.h"
 #include "shim/stream.h"
 #include "shim/tree.h"
 
@@ -52,8 +57,8 @@ struct asb_verdict {
 struct asb_job {
 	enum asb_job_state state;
 	struct asb_session *session;
-	struct asb_job *next;	   /* in the session's list */
-	const uint8_t *session_id; /* borrowed from the session, which outlives its jobs */
+	struct asb_job *next;		/* in the session's list */
+	uint8_t session_id[ASB_ID_LEN]; /* of the session that has started it */
 	uint32_t channel;
 	uint8_t id[ASB_ID_LEN];
 	pid_t pid;	       /* of the command; 0: not known yet */
@@ -70,6 +75,14 @@ struct asb_job {
 	uint32_t last_signal;	  /* sequence of the last SIGNAL */
 	uint64_t oom_before;
 	int64_t started_ns;
+	int64_t ended_ns;    /* when the record stood */
+	uint64_t started_ms; /* since 1970 */
+	uint64_t keep_ms;    /* of a detached job */
+	struct asb_timer expiry;
+	bool detached;
+	bool attached;			    /* and in the list of its reader */
+	bool expired;			    /* not needed once nobody is attached */
+	uint8_t waiting[ASB_MAX_CONNS / 8]; /* bit per connection that is to be told of the end */
 	bool say_started;
 	bool say_failed;
 	bool told; /* EXIT or FAILED was sent at least once, so that ACK is in order */
@@ -87,8 +100,25 @@ int asb_job_init(void);
 struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel);
 struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN]);
 
-/* A free place, emptied, whose state the caller sets; NULL: there is none. */
+/* A free place, emptied, whose state the caller sets, if need be that of the detached job that has
+ * ended first; NULL: there is none. */
 struct asb_job *asb_job_place(void);
+
+/* Any job, a detached one, whatever its session. */
+struct asb_job *asb_job_find_any(const uint8_t id[ASB_ID_LEN]);
+struct asb_job *asb_job_find_detached(const uint8_t id[ASB_ID_LEN]);
+
+/* The record of the job stands, or is told already. */
+bool asb_job_has_ended(const struct asb_job *job);
+
+/* A detached job leaves its session and is PID 1's alone; may free it. */
+void asb_job_let_go(struct asb_job *job);
+
+/* All detached jobs of a session that can live without it. */
+void asb_job_let_go_all(struct asb_session *session);
+
+/* Nobody needs the record of a detached job any more: freed now, or when its reader leaves. */
+void asb_job_expire(struct asb_job *job);
 
 /* Puts the job at the end of the session's list; it is in none yet. */
 void asb_job_join(struct asb_job *job, struct asb_session *session, uint32_t channel);
@@ -120,7 +150,7 @@ bool asb_job_clear(const struct asb_session *session);
 /* The i-th of ASB_MAX_JOBS places, for turns over all jobs. */
 struct asb_job *asb_job_at(int i);
 
-/* Whether any job is known. */
+/* Whether any job is known that is more than a record that nobody has asked for. */
 bool asb_job_any(void);
 
 #endif

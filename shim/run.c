@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/limits.h"
 #include "shim/oom.h"
 #include "shim/pty.h"
+#include "shim/session.h"
 #include "shim/spawn.h"
 #include "shim/verdict.h"
 
@@ -62,9 +64,31 @@ static void connect_streams(struct asb_job *job, const struct asb_spec *spec,
 	asb_verdict_watch(job, spawned->report);
 }
 
-int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32_t channel,
-		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
-		  struct asb_refusal *why)
+static void expiry_fired(struct asb_timer *timer)
+{
+	asb_job_expire(timer->owner);
+}
+
+static uint64_t since_1970_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void detach(struct asb_job *job, const struct asb_spec *spec)
+{
+	job->detached = true;
+	job->keep_ms = spec->keep_ms;
+	job->expiry = (struct asb_timer){.fire = expiry_fired, .owner = job};
+	job->tree->session = NULL;
+	asb_output_keep(&job->out, spec->drops);
+	asb_output_keep(&job->err, spec->drops);
+}
+
+int asb_run_start(struct asb_session *session, uint32_t channel, const uint8_t id[ASB_ID_LEN],
+		  const struct asb_spec *spec, struct asb_refusal *why)
 {
 	struct asb_job *job = asb_job_place();
 	struct asb_spawned spawned;
@@ -75,6 +99,7 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 	}
 	job->oom_before = asb_oom_kills();
 	job->started_ns = asb_now();
+	job->started_ms = since_1970_ms();
 	if (asb_spawn(spec, &spawned) < 0) {
 		*why = (struct asb_refusal){ASB_FAILED_SYSTEM, errno, spawned.failed};
 		return -1;
@@ -84,7 +109,9 @@ int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32
 	asb_tree_new(&job->tree, spawned.keeper, session, spec->grace_ms);
 	connect_streams(job, spec, &spawned);
 	job->state = ASB_JOB_STARTING;
-	job->session_id = session_id;
+	if (spec->detached)
+		detach(job, spec);
+	memcpy(job->session_id, session->id, ASB_ID_LEN);
 	asb_job_join(job, session, channel);
 	memcpy(job->id, id, ASB_ID_LEN);
 	asb_job_describe(job, spec);
@@ -129,7 +156,11 @@ void asb_run_resize(struct asb_job *job, struct asb_pty_size size)
 
 void asb_run_acknowledge(struct asb_job *job)
 {
-	if (job->told)
+	if (!job->told)
+		return;
+	if (job->detached && job->state != ASB_JOB_FAILED)
+		asb_job_let_go(job);
+	else
 		asb_job_release(job);
 }
 
@@ -156,6 +187,9 @@ static void wait_for_silence(struct asb_job *job)
 	asb_timer_stop(&job->quiet);
 	asb_timer_stop(&job->timeout);
 	job->state = ASB_JOB_ENDED;
+	job->ended_ns = asb_now();
+	if (job->detached)
+		asb_timer_arm(&job->expiry, job->keep_ms);
 	asb_job_audit_end(job);
 }
 
@@ -164,6 +198,9 @@ void asb_run_settle(void)
 	for (int i = 0; i < ASB_MAX_JOBS; i++) {
 		struct asb_job *job = asb_job_at(i);
 
+		/* A detached one whose client did not wait for the answer. */
+		if (job->state == ASB_JOB_FAILED && job->session == NULL)
+			asb_job_release(job);
 		if (job->state != ASB_JOB_STARTING && job->state != ASB_JOB_RUNNING)
 			continue;
 		/* A terminal that nobody looks at any more hangs up, as a pipe breaks. */

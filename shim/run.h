@@ -12,9 +12,8 @@
  * Starts a command. Returns 0, or -1 with the reason, and then nothing was started. Reasons that
  * show later are told by FAILED (tell.h).
  */
-int asb_run_start(struct asb_session *session, const uint8_t *session_id, uint32_t channel,
-		  const uint8_t id[ASB_ID_LEN], const struct asb_spec *spec,
-		  struct asb_refusal *why);
+int asb_run_start(struct asb_session *session, uint32_t channel, const uint8_t id[ASB_ID_LEN],
+		  const struct asb_spec *spec, struct asb_refusal *why);
 
 /* A repeated START: STARTED, EXIT or FAILED becomes due again. */
 void asb_run_again(struct asb_job *job);
@@ -25,7 +24,7 @@ void asb_run_signal(struct asb_job *job, int number);
 /* A new size of its terminal, if it has one. */
 void asb_run_resize(struct asb_job *job, struct asb_pty_size size);
 
-/* ACK: frees the job when its EXIT or FAILED was sent. */
+/* ACK: frees the job when its EXIT or FAILED was sent; a detached one is let go. */
 void asb_run_acknowledge(struct asb_job *job);
 
 /* END: TERM to the whole tree, KILL after the grace. */

@@ -51,6 +51,7 @@ void asb_session_resume(struct asb_session *session, uint32_t lease_ms, struct a
 	session->lease_ms = lease_ms;
 	asb_timer_stop(&session->lease);
 	if (old != NULL) {
+		asb_job_let_go_all(session);
 		old->session = NULL;
 		asb_conn_drop(old);
 	}
@@ -76,6 +77,7 @@ void asb_session_detach(struct asb_session *session)
 	session->conn = NULL;
 	if (session->ending)
 		return;
+	asb_job_let_go_all(session);
 	if (session->lease_ms == 0)
 		asb_session_end(session);
 	else
@@ -86,6 +88,7 @@ void asb_session_end(struct asb_session *session)
 {
 	asb_timer_stop(&session->lease);
 	session->ending = true;
+	asb_job_let_go_all(session);
 	asb_tree_end_all(session, UINT32_MAX);
 }
 
@@ -108,7 +111,7 @@ void asb_session_settle(void (*over)(struct asb_conn *conn))
 		if (asb_job_clear(session) || asb_tree_any(session))
 			continue;
 		session->used = false;
-		if (!any_session())
+		if (!any_session() && !asb_job_any())
 			asb_tree_kill_strays();
 		if (session->conn != NULL)
 			over(session->conn);

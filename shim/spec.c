@@ -106,6 +106,16 @@ static const char *set_number(const struct asb_attr *attr, struct asb_spec *spec
 		wrong = number(attr, 1, &value);
 		spec->has_pty = value == 1;
 		return wrong;
+	case ASB_SPEC_DETACH:
+		wrong = number(attr, 1, &value);
+		spec->detached = value == 1;
+		return wrong;
+	case ASB_SPEC_OVERFLOW:
+		wrong = number(attr, ASB_OVERFLOW_DROP, &value);
+		spec->drops = value == ASB_OVERFLOW_DROP;
+		return wrong;
+	case ASB_SPEC_KEEP_MS:
+		return number(attr, UINT64_MAX, &spec->keep_ms);
 	case ASB_SPEC_TIMEOUT_MS:
 		return number(attr, UINT64_MAX, &spec->timeout_ms);
 	case ASB_SPEC_GRACE_MS:
@@ -159,7 +169,8 @@ const char *asb_spec_parse(uint8_t *bytes, size_t n, char **base, struct asb_spe
 	*out = (struct asb_spec){.size = {.rows = 24, .columns = 80},
 				 .grace_ms = ASB_GRACE_MS,
 				 .stdout_limit = ASB_OUTPUT_LIMIT,
-				 .stderr_limit = ASB_OUTPUT_LIMIT};
+				 .stderr_limit = ASB_OUTPUT_LIMIT,
+				 .keep_ms = ASB_KEEP_MS};
 	add_base(&count, base);
 	for (more = asb_attr_next(bytes, n, &at, &attr); more > 0;
 	     more = asb_attr_next(bytes, n, &at, &attr)) {

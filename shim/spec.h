@@ -28,6 +28,9 @@ struct asb_spec {
 	uint32_t grace_ms;
 	uint64_t stdout_limit;
 	uint64_t stderr_limit;
+	bool detached;
+	bool drops; /* of a detached job: its oldest output makes room for new */
+	uint64_t keep_ms;
 };
 
 /*

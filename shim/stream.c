@@ -10,6 +10,8 @@
 /* A frame smaller than this is only sent when there is no more to send: the buffer is nearly full.
  */
 #define WORTH_A_FRAME 4096u
+/* What a detached job drops at once. */
+#define ROOM 131072u
 /* Consumed bytes that are worth a CREDIT while more is waiting. */
 #define WORTH_A_CREDIT 65536u
 
@@ -52,6 +54,8 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 	o->full = false;
 	o->stopped = false;
 	o->ended = false;
+	o->keeps = o->drops = o->attached = o->skips = false;
+	o->read = 0;
 	return fd < 0 ? 0 : asb_watch_open(&o->watch, fd, output_ready, o);
 }
 
@@ -61,9 +65,12 @@ int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
 		return 0;
 	if (consumed > o->most)
 		return -1;
-	asb_ring_consume(&o->ring, consumed);
+	if (!o->keeps)
+		asb_ring_consume(&o->ring, consumed);
 	if (consumed > o->consumed)
 		o->consumed = consumed;
+	if (consumed > o->read)
+		o->read = consumed;
 	/* After a resume: bytes that the connection before has brought need not come again. */
 	if (consumed > o->sent)
 		o->sent = consumed;
@@ -78,8 +85,55 @@ void asb_output_untell(struct asb_output *o)
 	o->ended = false;
 }
 
+void asb_output_keep(struct asb_output *o, bool drops)
+{
+	o->keeps = true;
+	o->drops = drops;
+}
+
+uint64_t asb_output_start(const struct asb_output *o)
+{
+	return o->ring.start;
+}
+
+uint64_t asb_output_attach(struct asb_output *o, uint64_t from, uint64_t limit)
+{
+	if (from < asb_output_start(o))
+		from = asb_output_start(o);
+	if (from > o->ring.end)
+		from = o->ring.end;
+	o->attached = true;
+	o->skips = false;
+	o->ended = false;
+	o->consumed = o->sent = o->most = from;
+	o->limit = limit;
+	return from;
+}
+
+void asb_output_detach(struct asb_output *o)
+{
+	o->attached = false;
+	o->skips = false;
+	o->ended = false;
+}
+
+/* What a detached job keeps, it gives up when there is no room: what was read, or, if it may drop
+ * and nobody is there to miss it, anything. */
+static void make_room(struct asb_output *o)
+{
+	uint64_t until = o->ring.start + ROOM;
+	uint64_t most = o->attached ? o->consumed : o->drops ? o->ring.end : o->read;
+
+	asb_ring_consume(&o->ring, until < most ? until : most);
+}
+
 void asb_output_stop(struct asb_output *o)
 {
+	/* The command goes on for the next reader. */
+	if (o->keeps) {
+		o->skips = true;
+		return;
+	}
 	o->stopped = true;
 	asb_output_close(o);
 	o->consumed = o->sent = o->most = o->ring.end;
@@ -93,8 +147,13 @@ void asb_output_close(struct asb_output *o)
 
 void asb_output_settle(struct asb_output *o)
 {
-	bool full = asb_ring_room(&o->ring) == 0;
+	bool full;
 
+	if (o->skips)
+		o->consumed = o->sent = o->most = o->ring.end;
+	if (o->keeps && asb_ring_room(&o->ring) == 0)
+		make_room(o);
+	full = asb_ring_room(&o->ring) == 0;
 	if (o->full && !full)
 		o->active = asb_now();
 	o->full = full;
@@ -108,12 +167,12 @@ void asb_output_settle(struct asb_output *o)
 
 bool asb_output_is_sent(const struct asb_output *o)
 {
-	return !asb_watch_is_open(&o->watch) && o->sent == o->ring.end;
+	return !asb_watch_is_open(&o->watch) && (o->skips || o->sent == o->ring.end);
 }
 
 bool asb_output_has_data(const struct asb_output *o)
 {
-	return o->sent < o->ring.end && o->sent < o->limit;
+	return !o->skips && o->sent < o->ring.end && o->sent < o->limit;
 }
 
 static size_t smallest(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
@@ -188,6 +247,7 @@ int asb_input_open(struct asb_input *in, int fd, bool terminal)
 	in->in_line = false;
 	in->end_typed = false;
 	in->say_credit = false;
+	in->taken = 0;
 	if (fd < 0)
 		return 0;
 	return asb_watch_open(&in->watch, fd, input_ready, in);
@@ -310,7 +370,7 @@ void asb_input_settle(struct asb_input *in)
 
 static bool tell_credit(struct asb_input *in, struct asb_out *out, uint32_t channel)
 {
-	uint64_t consumed = in->ring.start;
+	uint64_t consumed = in->ring.start > in->taken ? in->ring.start : in->taken;
 	uint8_t *to;
 
 	if (!in->say_credit && (in->ended || consumed == in->told))
@@ -332,6 +392,13 @@ static bool tell_credit(struct asb_input *in, struct asb_out *out, uint32_t chan
 void asb_input_untell(struct asb_input *in)
 {
 	in->say_stop = in->quit;
+	in->say_credit = true;
+}
+
+void asb_input_attach(struct asb_input *in)
+{
+	in->taken = in->ring.end;
+	in->say_stop = in->stopped || in->ended;
 	in->say_credit = true;
 }
 

@@ -2,7 +2,8 @@
 /*
  * stream.h - the three streams of a job between its pipes and the frames (docs/protocol.md §5).
  *
- * Output: pipe -> ring -> DATA. A byte leaves the ring when the client has consumed it. Input: DATA
+ * Output: pipe -> ring -> DATA. A byte leaves the ring when the client has consumed it, of a
+ * detached job only when its room is needed. Input: DATA
  * -> ring -> pipe; a byte is consumed when it was written to the pipe. A terminal is like a pipe in
  * each direction, both of which are its master (pty.h). A pipe is only waited for
  * while its ring can take or give something, so a stream without credit stops itself and nothing
@@ -32,6 +33,11 @@ struct asb_output {
 	int64_t active; /* when it was last not silent */
 	bool full;	/* the ring was, at the last asb_output_settle */
 	bool stopped;	/* the client reads no more */
+	bool keeps;	/* of a detached job */
+	bool drops;	/* without a reader the oldest bytes make room */
+	bool attached;	/* there is a reader; of a detached job only */
+	bool skips;	/* which reads no more, which is nobody else's concern */
+	uint64_t read;	/* consumed by any reader ever */
 	bool ended;	/* EOF was sent */
 };
 
@@ -49,6 +55,7 @@ struct asb_input {
 	bool in_line;		/* typed into the terminal since the last end of a line */
 	bool end_typed;		/* the end of input was made known to it */
 	bool say_credit;	/* CREDIT is to be sent, changed or not */
+	uint64_t taken;		/* from an earlier client, which is as good as consumed */
 };
 
 /* fd is taken over; -1: there is none. Returns -1 when the watch table is full. The ring's storage
@@ -60,6 +67,14 @@ int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit);
 void asb_output_stop(struct asb_output *o);
 /* Another connection: what was not consumed is to be sent again, and the end. */
 void asb_output_untell(struct asb_output *o);
+/* The output of a detached job, after asb_output_open. */
+void asb_output_keep(struct asb_output *o, bool drops);
+/* A reader of a detached job comes and goes. Returns the first byte that it gets: `from`, or the
+ * nearest that there is. */
+uint64_t asb_output_attach(struct asb_output *o, uint64_t from, uint64_t limit);
+void asb_output_detach(struct asb_output *o);
+/* The oldest byte that is kept. */
+uint64_t asb_output_start(const struct asb_output *o);
 /* Closes the pipe; what is in the ring still goes out. */
 void asb_output_close(struct asb_output *o);
 /* Waits for the pipe or not, as there is room. */
@@ -84,6 +99,8 @@ void asb_input_stop(struct asb_input *in);
 void asb_input_settle(struct asb_input *in);
 /* Another connection: everything is to be said again. */
 void asb_input_untell(struct asb_input *in);
+/* Another client goes on where the last one stopped, or is told that it can't. */
+void asb_input_attach(struct asb_input *in);
 /* CREDIT and STOP as they are due; false when there was no room. */
 bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel);
 

@@ -8,9 +8,9 @@
 #include "shim/signame.h"
 #include "shim/text.h"
 
-#define RECORD_MAX 256	 /* an exit record: 15 attributes of at most 6 + 8 bytes */
-#define SMALL 4096	 /* so much output goes before larger amounts */
-#define REFUSAL_TEXT 240 /* text of a FAILED frame */
+#define RECORD_MAX ASB_RECORD_MAX /* 15 attributes of at most 6 + 8 bytes */
+#define SMALL 4096		  /* so much output goes before larger amounts */
+#define REFUSAL_TEXT 240	  /* text of a FAILED frame */
 
 bool asb_tell_refusal(struct asb_out *out, uint32_t channel, const struct asb_refusal *why)
 {
@@ -58,10 +58,18 @@ bool asb_tell_control(struct asb_job *job, struct asb_out *out)
 	case ASB_JOB_FAILED:
 		return tell_failed(job, out);
 	case ASB_JOB_STARTING:
+		if (job->detached)
+			return true;
 		return asb_input_tell(&job->in, out, job->channel);
 	case ASB_JOB_RUNNING:
 	case ASB_JOB_ENDED:
-		return tell_started(job, out) && asb_input_tell(&job->in, out, job->channel);
+		if (!tell_started(job, out))
+			return false;
+		if (job->detached && !job->attached) {
+			asb_job_let_go(job);
+			return true;
+		}
+		return asb_input_tell(&job->in, out, job->channel);
 	case ASB_JOB_FREE:
 	case ASB_JOB_TOLD:
 		break;
@@ -133,6 +141,15 @@ static void make_record(const struct asb_job *job, struct record *record)
 	put(record, ASB_EXIT_USER_US, 8, verdict->user_us);
 	put(record, ASB_EXIT_SYSTEM_US, 8, verdict->system_us);
 	put(record, ASB_EXIT_MAXRSS_KIB, 8, verdict->maxrss_kib);
+}
+
+size_t asb_tell_record(const struct asb_job *job, uint8_t bytes[ASB_RECORD_MAX])
+{
+	struct record record;
+
+	make_record(job, &record);
+	memcpy(bytes, record.bytes, record.length);
+	return record.length;
 }
 
 static bool tell_eof(struct asb_output *o, struct asb_out *out, uint32_t channel)

@@ -10,6 +10,8 @@
 #define ASB_TELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "shim/job.h"
 #include "shim/out.h"
@@ -26,6 +28,11 @@ bool asb_tell_is_small(const struct asb_job *job, int which);
 
 /* EOF of the outputs and EXIT, as far as they are due. */
 bool asb_tell_end(struct asb_job *job, struct asb_out *out);
+
+/* The attributes of the exit record of an ended job; returns their length, at most ASB_RECORD_MAX.
+ */
+#define ASB_RECORD_MAX 256u
+size_t asb_tell_record(const struct asb_job *job, uint8_t bytes[ASB_RECORD_MAX]);
 
 /* A FAILED frame for what never became a job. */
 bool asb_tell_refusal(struct asb_out *out, uint32_t channel, const struct asb_refusal *why);

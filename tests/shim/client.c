@@ -183,7 +183,7 @@ static struct job *find(struct client *c, uint32_t channel)
 	return NULL;
 }
 
-static void parse_record(struct record *r, const struct asb_frame *frame)
+static void parse_record(struct record *r, const uint8_t *bytes, size_t n)
 {
 	struct asb_attr a;
 	size_t at = 0;
@@ -191,7 +191,7 @@ static void parse_record(struct record *r, const struct asb_frame *frame)
 	memset(r, 0, sizeof(*r));
 	r->present = true;
 	r->code = -1;
-	while (asb_attr_next(frame->payload, frame->length, &at, &a) == 1) {
+	while (asb_attr_next(bytes, n, &at, &a) == 1) {
 		uint64_t v = asb_attr_uint(&a, 0);
 
 		switch (a.tag) {
@@ -244,6 +244,38 @@ static void parse_record(struct record *r, const struct asb_frame *frame)
 		default:
 			fail_msg("unknown attribute %u in an exit record", a.tag);
 		}
+	}
+	assert_int_equal(at, n);
+}
+
+static void parse_listed(struct listed *l, const struct asb_frame *frame)
+{
+	struct asb_attr a;
+	size_t at = 0;
+
+	memset(l, 0, sizeof(*l));
+	while (asb_attr_next(frame->payload, frame->length, &at, &a) == 1) {
+		uint64_t v = asb_attr_uint(&a, 0);
+
+		if (a.tag == ASB_LISTED_ID)
+			memcpy(l->id, a.value, ASB_ID_LEN);
+		else if (a.tag == ASB_LISTED_STATE)
+			l->state = (int)v;
+		else if (a.tag == ASB_LISTED_PID)
+			l->pid = (uint32_t)v;
+		else if (a.tag == ASB_LISTED_COMMAND)
+			memcpy(l->command, a.value, a.length);
+		else if (a.tag == ASB_LISTED_STARTED_MS)
+			l->started_ms = v;
+		else if (a.tag == ASB_LISTED_DETACHED)
+			l->detached = v == 1;
+		else if (a.tag == ASB_LISTED_RECORD)
+			parse_record(&l->record, a.value, a.length);
+		else if (a.tag == ASB_LISTED_STDOUT || a.tag == ASB_LISTED_STDERR) {
+			l->start[a.tag - ASB_LISTED_STDOUT] = asb_get64(a.value);
+			l->end[a.tag - ASB_LISTED_STDOUT] = asb_get64(a.value + 8);
+		} else
+			fail_msg("unknown attribute %u in LISTED", a.tag);
 	}
 	assert_int_equal(at, frame->length);
 }
@@ -332,12 +364,23 @@ static void take_job_frame(struct client *c, struct job *job, const struct asb_f
 		job->stdin_consumed = asb_get64(frame->payload);
 		job->stdin_limit = asb_get64(frame->payload + 8);
 		break;
+	case ASB_ATTACHED:
+		assert_int_equal(frame->length, 20);
+		job->started = job->attached = true;
+		job->pid = asb_get32(frame->payload);
+		for (int i = 0; i < 2; i++)
+			job->output[i].total = job->output[i].told =
+				asb_get64(frame->payload + 4 + 8 * i);
+		break;
+	case ASB_DETACH:
+		job->detached = true;
+		break;
 	case ASB_STOP:
 		job->stdin_stopped = true;
 		break;
 	case ASB_EXIT:
 		assert_true(job->output[0].ended && job->output[1].ended);
-		parse_record(&job->record, frame);
+		parse_record(&job->record, frame->payload, frame->length);
 		job->exits++;
 		if (!c->no_ack)
 			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
@@ -380,6 +423,13 @@ static void take_frame(struct client *c, const struct asb_frame *frame)
 		take_job_frame(c, job, frame);
 	} else if (frame->type == ASB_HELLO) {
 		take_hello(c, frame);
+	} else if (frame->type == ASB_LISTED) {
+		parse_listed(&c->listed[c->listed_count % 4], frame);
+		c->listed_count++;
+	} else if (frame->type == ASB_LIST_END) {
+		c->list_ends++;
+		if (frame->length > 0)
+			memcpy(c->list_end_id, frame->payload, ASB_ID_LEN);
 	} else if (frame->type == ASB_PONG) {
 		c->pongs++;
 	} else if (frame->type == ASB_ERROR) {
@@ -498,7 +548,7 @@ static void send_description(struct client *c, const uint8_t *bytes, size_t n, u
 	client_send(c, ASB_START, 0, channel, start, sizeof(start));
 }
 
-struct job *job_start(struct client *c, const struct description *d)
+static struct job *new_job(struct client *c)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -514,6 +564,55 @@ struct job *job_start(struct client *c, const struct description *d)
 		job->output[i].limit = ASB_OUTPUT_LIMIT;
 		job->output[i].window = 1 << 20;
 	}
+	return job;
+}
+
+struct job *job_attach(struct client *c, const uint8_t id[ASB_ID_LEN], uint64_t from)
+{
+	struct job *job = new_job(c);
+	uint8_t payload[ASB_ID_LEN + 32];
+
+	memcpy(job->id, id, ASB_ID_LEN);
+	memcpy(payload, id, ASB_ID_LEN);
+	for (int i = 0; i < 2; i++) {
+		job->output[i].limit = UINT64_C(1) << 40;
+		asb_put64(payload + ASB_ID_LEN + 8 * i, from);
+		asb_put64(payload + ASB_ID_LEN + 16 + 8 * i, job->output[i].limit);
+	}
+	client_send(c, ASB_ATTACH, 0, job->channel, payload, sizeof(payload));
+	while (!job->attached && job->failed == 0)
+		assert_true(client_step(c, WAIT_MS));
+	return job;
+}
+
+static void ask(struct client *c, uint8_t type, const uint8_t *id)
+{
+	c->listed_count = 0;
+	c->list_ends = 0;
+	memset(c->list_end_id, 0, ASB_ID_LEN);
+	client_send(c, type, 0, 0, id, id == NULL ? 0 : ASB_ID_LEN);
+}
+
+void client_list(struct client *c, const uint8_t *id)
+{
+	ask(c, ASB_LIST, id);
+}
+
+void client_wait(struct client *c, const uint8_t id[ASB_ID_LEN])
+{
+	ask(c, ASB_WAIT, id);
+}
+
+void client_until_listed(struct client *c)
+{
+	while (c->list_ends == 0)
+		assert_true(client_step(c, WAIT_MS));
+}
+
+struct job *job_start(struct client *c, const struct description *d)
+{
+	struct job *job = new_job(c);
+
 	memset(job->id, 0x5a, ASB_ID_LEN);
 	asb_put32(job->id, job->channel);
 	asb_put32(job->id + 4, c->serial);

@@ -40,6 +40,18 @@ struct received {
 	bool ended;
 };
 
+/* What LISTED says. */
+struct listed {
+	uint8_t id[ASB_ID_LEN];
+	int state;
+	uint32_t pid;
+	char command[ASB_COMMAND_MAX + 1];
+	uint64_t started_ms;
+	uint64_t start[2], end[2];
+	bool detached;
+	struct record record;
+};
+
 struct job {
 	uint32_t channel;
 	uint8_t id[ASB_ID_LEN];
@@ -59,6 +71,8 @@ struct job {
 	size_t source_length;
 	bool source_ended;
 	uint32_t signals; /* sequence of the last SIGNAL */
+	bool attached;	  /* ATTACHED has come; what is received begins where it says */
+	bool detached;	  /* DETACH has come */
 	int starts;	  /* STARTED frames */
 	int exits;	  /* EXIT frames */
 	struct record record;
@@ -84,6 +98,10 @@ struct client {
 	bool bye;
 	int error; /* code of ERROR, 0: none */
 	int unknown;
+	struct listed listed[4]; /* the first of the last LISTED frames */
+	int listed_count;
+	int list_ends;
+	uint8_t list_end_id[ASB_ID_LEN];
 	int pongs;
 	uint8_t instance[ASB_ID_LEN];
 	bool hello;
@@ -143,6 +161,13 @@ struct job *job_start(struct client *c, const struct description *d);
 struct job *job_line(struct client *c, const char *line);
 void job_start_again(struct client *c, const struct job *job, uint32_t channel,
 		     const struct description *d);
+/* ATTACH, on a new channel; both outputs from there on. Steps until the answer. */
+struct job *job_attach(struct client *c, const uint8_t id[ASB_ID_LEN], uint64_t from);
+/* LIST (NULL: of all) or WAIT; clears what was listed before. client_until_listed steps until
+ * LIST_END. */
+void client_list(struct client *c, const uint8_t *id);
+void client_wait(struct client *c, const uint8_t id[ASB_ID_LEN]);
+void client_until_listed(struct client *c);
 /* Steps until EXIT or FAILED. */
 void job_wait(struct client *c, struct job *job);
 void job_signal(struct client *c, struct job *job, const char *name);

@@ -60,5 +60,6 @@ int main(int argc, char **argv)
 	failed += asb_test_limits();
 	failed += asb_test_mux();
 	failed += asb_test_resume();
+	failed += asb_test_detached();
 	return failed == 0 ? 0 : 1;
 }

@@ -40,5 +40,6 @@ int asb_test_protocol(void);
 int asb_test_limits(void);
 int asb_test_mux(void);
 int asb_test_resume(void);
+int asb_test_detached(void);
 
 #endif
