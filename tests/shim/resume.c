@@ -411,6 +411,41 @@ static void end_kills_the_whole_tree(void **state)
 	assert_false(other->record.present);
 }
 
+/* One session that is cut and taken up a thousand times. */
+static void a_thousand_connections_leave_nothing(void **state)
+{
+	struct suite *s = *state;
+	struct client *c = &s->client;
+	struct job *job = counted(c, "thousand", "cat; exit 9", true);
+	int rounds = shim_is_instrumented() ? 100 : 1000;
+	int files = 0;
+	long memory = 0;
+
+	for (int i = 0; i < rounds; i++) {
+		uint64_t all = 7 * ((uint64_t)i + 1);
+
+		assert_int_equal(job_write(c, job, "a line\n", 7), 7);
+		while (job->stdin_consumed < all || (i % 3 > 0 && job->output[0].total < all))
+			assert_true(client_step(c, WAIT_MS));
+		if (i == 20) {
+			files = sandbox_open_files(&s->box);
+			memory = sandbox_status(&s->box, "VmRSS");
+		}
+		client_cut(c);
+		client_resume(c, &s->box, ASB_RESUME_KNOWN);
+	}
+	client_until(c, &c->hello);
+	job_close_stdin(c, job);
+	job_wait(c, job);
+	assert_int_equal(job->record.code, 9);
+	assert_int_equal(job->output[0].total, 7 * rounds);
+	assert_int_equal(job->record.stdin_bytes, 7 * rounds);
+	assert_int_equal(runs("thousand"), 1);
+	assert_in_range(sandbox_open_files(&s->box), 0, files + 1);
+	if (!shim_is_instrumented())
+		assert_in_range(sandbox_status(&s->box, "VmRSS"), 0, memory + 128);
+}
+
 int asb_test_resume(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +461,7 @@ int asb_test_resume(void)
 		RESUME_TEST(another_pid_1_is_told_apart),
 		RESUME_TEST(a_closed_stdin_is_told_again),
 		RESUME_TEST(end_kills_the_whole_tree),
+		RESUME_TEST(a_thousand_connections_leave_nothing),
 	};
 
 	return cmocka_run_group_tests_name("resume", tests, NULL, NULL);

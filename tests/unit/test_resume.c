@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <malloc.h>
+
 #include <cmocka.h>
 
 #include "tests/unit/resume_shim.h"
@@ -425,6 +427,37 @@ static void sends_much_stdin_again(void **state)
 	close(second[1]);
 }
 
+static size_t heap(void)
+{
+	return mallinfo2().uordblks;
+}
+
+/* A session on a thousand connections holds no more than on one. */
+static void holds_nothing_of_former_connections(void **state)
+{
+	struct exchange x;
+	size_t before = 0;
+
+	(void)state;
+	begin(&x, FOR_EVER, FOR_EVER);
+	for (int i = 0; i < 1000; i++) {
+		asb_job_signal(x.jobs[0], "USR1");
+		for (int k = 0; k < 3; k++) {
+			assert_int_equal(asb_session_step(x.session, POLLIN, &x.err), 0);
+			shim_turn(&x.shim);
+		}
+		if (i == 100)
+			before = heap();
+		shim_cut(&x.shim);
+		assert_int_equal(asb_session_step(x.session, POLLIN | POLLHUP, &x.err), 0);
+		reconnect(&x, FOR_EVER, FOR_EVER);
+	}
+	assert_in_range(heap(), 0, before + 4096);
+	assert_int_equal(x.shim.jobs[0].signals, 1000);
+	assert_int_equal(x.shim.jobs[0].runs, 1);
+	finish(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +471,7 @@ int main(void)
 		cmocka_unit_test(comes_back_after_somebody_else_answered),
 		cmocka_unit_test(keeps_the_last_signals),
 		cmocka_unit_test(sends_much_stdin_again),
+		cmocka_unit_test(holds_nothing_of_former_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
