@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever a shim says, the session neither crashes nor hangs, and once the connection has ended no
- * job is left waiting. The first byte of the input says how the caller behaves: how much it reads
- * at once and whether it takes, leaves or discards output.
+ * Whatever a shim says, the session neither crashes nor hangs, and once it has ended no job is left
+ * waiting. The first byte of the input says how the caller behaves: how much it reads at once,
+ * whether it takes, leaves or discards output, and whether the session outlives its connection:
+ * then the input is what two connections bring, one after the other.
  */
 #include <poll.h>
 #include <stddef.h>
@@ -48,6 +49,8 @@ static void use(struct asb_job *job, uint8_t manner)
 	}
 	if ((manner & 32) != 0)
 		asb_job_close_stdin(job);
+	if ((manner & 128) != 0)
+		asb_job_signal(job, "INT");
 }
 
 /* Takes what the session has said, so that its queue moves. */
@@ -70,37 +73,73 @@ static void judge(struct asb_job *const *jobs)
 	}
 }
 
+struct rig {
+	struct asb_session *session;
+	struct asb_job *jobs[JOBS];
+	int pair[2]; /* the shim's end, the session's */
+	uint8_t manner;
+};
+
+static void open_pair(struct rig *rig)
+{
+	require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, rig->pair) == 0);
+}
+
+/* What one connection brings, and its end. */
+static int bring(struct rig *rig, const uint8_t *data, size_t size)
+{
+	size_t piece = (rig->manner & 1) != 0 ? 7 : 4096;
+	struct asb_error err = ASB_ERROR_INIT;
+	int rc = 0;
+
+	for (size_t at = 0; at < size && rc == 0; at += piece) {
+		size_t n = size - at < piece ? size - at : piece;
+
+		if (asb_session_over(rig->session) || asb_session_lost(rig->session) != NULL)
+			break;
+		require(send(rig->pair[0], data + at, n, MSG_NOSIGNAL) == (ssize_t)n);
+		rc = asb_session_step(rig->session, POLLIN | POLLOUT, &err);
+		drain(rig->pair[0]);
+		for (int i = 0; i < JOBS; i++)
+			use(rig->jobs[i], rig->manner);
+	}
+	close(rig->pair[0]);
+	for (int i = 0; i < 3 && rc == 0; i++)
+		rc = asb_session_step(rig->session, POLLIN | POLLHUP, &err);
+	return rc;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const argv[] = {"true", NULL};
 	static const struct asb_job_spec spec = {.argv = argv, .has_stdin = true};
+	struct rig rig = {.manner = size > 0 ? data[0] : 0};
+	bool outlives = (rig.manner & 64) != 0;
+	size_t first = outlives ? size / 2 : size;
 	struct asb_error err = ASB_ERROR_INIT;
-	struct asb_job *jobs[JOBS];
-	struct asb_session *session;
-	uint8_t manner = size > 0 ? data[0] : 0;
-	size_t piece = (manner & 1) != 0 ? 7 : 4096;
-	int pair[2];
-	int rc = 0;
+	int rc;
 
-	require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	session = asb_session_new(pair[1]);
+	open_pair(&rig);
+	rig.session = asb_session_new(rig.pair[1]);
+	if (outlives)
+		asb_session_outlive(rig.session);
 	for (int i = 0; i < JOBS; i++)
-		jobs[i] = asb_job_start(session, &spec, &err);
-	for (size_t at = 1; at < size && rc == 0 && !asb_session_over(session); at += piece) {
-		size_t n = size - at < piece ? size - at : piece;
-
-		require(send(pair[0], data + at, n, MSG_NOSIGNAL) == (ssize_t)n);
-		rc = asb_session_step(session, POLLIN | POLLOUT, &err);
-		drain(pair[0]);
-		for (int i = 0; i < JOBS; i++)
-			use(jobs[i], manner);
+		rig.jobs[i] = asb_job_start(rig.session, &spec, &err);
+	rc = bring(&rig, data + (first > 0), first - (first > 0));
+	if (asb_session_lost(rig.session) != NULL) {
+		close(rig.pair[1]);
+		open_pair(&rig);
+		asb_session_resume(rig.session, rig.pair[1]);
+		rc = bring(&rig, data + first, size - first);
 	}
-	close(pair[0]);
-	for (int i = 0; i < 3 && rc == 0; i++)
-		rc = asb_session_step(session, POLLIN | POLLHUP, &err);
-	require(rc != 0 || asb_session_over(session));
-	judge(jobs);
-	asb_session_free(session);
-	close(pair[1]);
+	if (asb_session_lost(rig.session) != NULL) {
+		asb_fail(&err, "enough");
+		asb_session_give_up(rig.session, &err);
+		rc = asb_session_step(rig.session, 0, &err);
+	}
+	require(rc != 0 || asb_session_over(rig.session));
+	judge(rig.jobs);
+	asb_session_free(rig.session);
+	close(rig.pair[1]);
 	return 0;
 }
