@@ -11,7 +11,9 @@
 #include "shim/protocol/frame.h"
 
 #define LEAST_READ (16u << 10) /* with less room the buffer is written first */
-#define BLOCK 512u	       /* unit of st_blocks */
+#define NS_PER_S 1000000000
+#define LEAST_HOLE 4096u
+#define BLOCK 512u /* unit of st_blocks */
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* --- the archive ------------------------------------------------------------------------------ */
@@ -51,11 +53,16 @@ static void add_entry(struct asb_archive_sender *s, enum asb_archive_type type, 
 {
 	struct asb_archive_entry *entry = &s->entry;
 	size_t n = strlen(name);
+	int32_t ns = (int32_t)st->st_mtim.tv_nsec;
 
 	memcpy(entry->name, name, n + 1);
 	entry->mode = st->st_mode & 0777;
 	entry->mtime_s = st->st_mtim.tv_sec;
-	entry->mtime_ns = (uint32_t)st->st_mtim.tv_nsec;
+	if (ns < 0) { /* before 1970 gVisor has it so, in 32 bits */
+		ns += NS_PER_S;
+		entry->mtime_s--;
+	}
+	entry->mtime_ns = ns < 0 || ns >= NS_PER_S ? 0 : (uint32_t)ns;
 	entry->size = (uint64_t)st->st_size;
 	add_record(s, type, asb_archive_entry_encode(entry, room_for(s, ASB_ARCHIVE_ENTRY_MAX)));
 }
@@ -74,9 +81,8 @@ static void fail(struct asb_archive_sender *s, const char *name, const char *wha
 struct reading {
 	int fd;
 	uint64_t at;
-	uint64_t end;  /* it is read up to here */
-	bool to_end;   /* or, having no length, to its end */
-	bool zeros_go; /* it has holes that the file system doesn't show */
+	uint64_t end; /* it is read up to here */
+	bool to_end;  /* or, having no length, to its end */
 	int error;
 };
 
@@ -92,9 +98,10 @@ static void add_hole(struct asb_archive_sender *s, uint64_t length)
 	add_record(s, ASB_ARCHIVE_HOLE, 8);
 }
 
-static bool is_zero(const uint8_t *bytes, size_t n)
+/* Zeros that are worth a hole. Not every file system tells where its holes are: gVisor's don't. */
+static bool is_hole(const uint8_t *bytes, size_t n)
 {
-	return n > 0 && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
+	return n >= LEAST_HOLE && bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0;
 }
 
 /* One record of data up to offset `upto`. False at the end of the file or an error. */
@@ -117,7 +124,7 @@ static bool add_data(struct asb_archive_sender *s, struct reading *r, uint64_t u
 	}
 	r->at += (uint64_t)n;
 	atomic_fetch_add(&s->report->bytes, (unsigned long long)n);
-	if (r->zeros_go && is_zero(payload, (size_t)n)) {
+	if (is_hole(payload, (size_t)n)) {
 		add_hole(s, (uint64_t)n);
 		return true;
 	}
@@ -146,7 +153,6 @@ static uint64_t skip_hole(struct asb_archive_sender *s, struct reading *r)
 	}
 	(void)lseek(r->fd, (off_t)r->at, SEEK_SET);
 #endif
-	r->zeros_go = true; /* gVisor and others can't tell */
 	(void)s;
 	return r->end;
 }
