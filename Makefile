@@ -76,7 +76,7 @@ help:
 		'make test-unit, test-shim, test-docs, test-e2e    parts of the tests; test-e2e takes FILES=tests/e2e/x.bats' \
 		'make SAN=address,undefined test-unit' \
 		'make dist       the release: static tarballs and the krew manifest, in build/dist' \
-		'make bench      how long until a command has run, against a script of kubectl; PUBLISH=1 writes the tables in docs' \
+		'make bench      how long commands, bytes and files take, against kubectl; PUBLISH=1 writes the tables in docs' \
 		'make man        writes docs/man/kubectl-agentsandbox.1 anew from the help texts' \
 		'make fuzz FUZZ_SECONDS=60    every fuzz target for that long' \
 		'make lint, format, clean'
@@ -210,8 +210,13 @@ test-e2e: all test-programs
 test-docs: all
 	$(Q)tests/run docs
 
-bench: all
-	$(Q)tests/bench/startup $(if $(PUBLISH),--publish)
+bench: all dist $(BUILD)/bench/measure
+	$(Q)status=0; for part in startup session; do tests/bench/$$part $(if $(PUBLISH),--publish) || status=1; done; exit $$status
+
+$(BUILD)/bench/measure: tests/bench/measure.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 man: $(PLUGIN)
 	$(Q)docs/man/generate $(PLUGIN) >$(BUILD)/kubectl-agentsandbox.1

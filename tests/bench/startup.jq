@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # startup.jq - what a run of tests/bench/startup says: $what is summary or page (Markdown), verdict (lines) or holds (a boolean).
+include "bench";
 
 def most: {warm: 0.5, cold: 0.8};
 def names: {
@@ -10,10 +11,6 @@ def names: {
   exec: "`kubectl exec POD -- true`",
   again: "`kubectl agentsandbox exec NAME -- true`"
 };
-
-def middle: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
-def ms: . * 1000 | round | "\(.) ms";
-def hundredths: . * 100 | round | "\(. / 100 | floor).\(. % 100 + 100 | tostring | .[1:])";
 
 group_by(.what) | map({key: .[0].what, value: sort_by(.round)}) | from_entries as $of
 | def walls($what): $of[$what] | map(.wall);
