@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/base/options.h"
@@ -63,7 +63,7 @@ static int with_jitter(int ms)
 {
 	uint32_t random = 0;
 
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+	if (getentropy(&random, sizeof(random)) != 0)
 		return ms;
 	return ms / 2 + (int)(random % (uint32_t)ms);
 }
