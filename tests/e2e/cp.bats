@@ -239,3 +239,13 @@ temporary_here() { [ -n "$(find here -name '.agentsandbox-*')" ]; }
   run -125 asb cp no-such-sandbox:x .
   [[ "$output" == *"not found"* ]]
 }
+
+@test "cp: connections that are lost in the middle change nothing" {
+  slow_box
+  slowly 'mkdir cut'
+  background cp big "$SLOW:cut"
+  within 30 temporary_inside cut
+  slowly 'pkill -KILL -f "^/agentsandbox/shim connect"'
+  ends_with 0 120
+  [ "$(slowly "stat -c %s cut/big")" = "$(stat -c %s big)" ] # its checksum was looked at
+}
