@@ -8,7 +8,7 @@
 
 /* What one turn waits for. */
 struct watched {
-	struct pollfd fds[5];
+	struct pollfd fds[6];
 	unsigned n;
 	int connection; /* index, -1: not watched */
 };
@@ -31,6 +31,8 @@ static void collect(struct asb_attach *attach, struct watched *watched)
 	if (asb_session_ready(attach->connection->session) &&
 	    asb_stream_in_wanted(&attach->in, attach->job))
 		watch(watched, attach->in.fd, POLLIN);
+	if (attach->terminal != NULL)
+		watched->n += asb_terminal_watch(attach->terminal, watched->fds + watched->n);
 	for (i = 0; i < 2; i++)
 		if (asb_stream_out_wanted(&attach->outs[i], attach->job))
 			watch(watched, attach->outs[i].fd, POLLOUT);
@@ -88,6 +90,18 @@ static bool take_signal(struct asb_attach *attach, int number)
 	attach->signal = number;
 	set_deadline(attach, TERM_GRACE_MS);
 	return true;
+}
+
+/* The same. */
+static bool step_terminal(struct asb_attach *attach)
+{
+	int number =
+		attach->terminal == NULL ? 0 : asb_terminal_step(attach->terminal, attach->job);
+
+	if (number == SIGHUP)
+		return take_signal(attach, number);
+	attach->signal = number != 0 ? number : attach->signal;
+	return number == 0;
 }
 
 static void step_connection(struct asb_attach *attach, const struct watched *watched)
@@ -178,6 +192,8 @@ enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *
 		if (number != 0 && !take_signal(attach, number))
 			return ASB_ATTACH_INTERRUPTED;
 		step_connection(attach, &watched);
+		if (!step_terminal(attach))
+			return ASB_ATTACH_INTERRUPTED;
 		if (pump(attach, err) != 0)
 			return ASB_ATTACH_FAILED;
 		if (attach->turn != NULL)

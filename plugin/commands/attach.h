@@ -9,6 +9,7 @@
 #include "plugin/commands/connection.h"
 #include "plugin/commands/interrupts.h"
 #include "plugin/commands/streams.h"
+#include "plugin/commands/terminal.h"
 #include "plugin/kube/http.h"
 #include "plugin/sandbox/sandbox.h"
 
@@ -19,6 +20,7 @@ struct asb_attach {
 	struct asb_connection *connection;
 	struct asb_job *job; /* of its session */
 	const struct asb_interrupts *interrupts;
+	struct asb_terminal *terminal; /* in the place of `in`; NULL: there is none */
 	struct asb_stream_in in;
 	struct asb_stream_out outs[2];
 	void (*started)(void *context); /* the command runs */
@@ -48,7 +50,8 @@ enum asb_attach_end {
  * Signals: before the command runs each ends the wait. Then the first SIGINT goes to the command,
  * SIGTERM and SIGHUP go there too and end the wait 2 s later; a second signal ends it at once.
  * When the sandbox has failed, an exit record is still waited for, 3 s. While the connection is
- * lost signals wait with it; a second one ends that, too.
+ * lost signals wait with it; a second one ends that, too. On a terminal the keys make no signals
+ * here; `~.` is what a second SIGINT is.
  */
 enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *err);
 

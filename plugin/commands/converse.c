@@ -18,6 +18,11 @@ static void on_started(void *context)
 
 	run->outcome.began = true;
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_RUN);
+	if (run->terminal != NULL) {
+		asb_progress_finish(&run->progress);
+		asb_terminal_enter(run->terminal, run->job);
+		return;
+	}
 	asb_progress_show(&run->progress, "sandbox %s: running", asb_sandbox_name(run->sandbox));
 }
 
@@ -86,7 +91,9 @@ static void set_streams(struct asb_run *run, struct asb_attach *attach)
 		set_other_streams(run, attach);
 		return;
 	}
-	asb_stream_in_init(&attach->in, run->plan.stdin_ ? STDIN_FILENO : -1);
+	attach->terminal = run->terminal;
+	asb_stream_in_init(&attach->in,
+			   run->plan.stdin_ && run->terminal == NULL ? STDIN_FILENO : -1);
 	asb_stream_out_init(&attach->outs[0], run->plan.json ? STDERR_FILENO : STDOUT_FILENO,
 			    ASB_STDOUT);
 	asb_stream_out_init(&attach->outs[1], STDERR_FILENO, ASB_STDERR);
@@ -109,7 +116,8 @@ static void note_job(struct asb_run *run, const struct asb_connection *connectio
 
 	outcome->ended = view->state == ASB_JOB_ENDED;
 	outcome->record = view->record;
-	outcome->bytes[ASB_STDIN] = attach->in.bytes;
+	outcome->bytes[ASB_STDIN] =
+		attach->in.bytes + (attach->terminal == NULL ? 0 : attach->terminal->bytes);
 	outcome->bytes[ASB_STDOUT] = view->received[ASB_STDOUT];
 	outcome->bytes[ASB_STDERR] = view->received[ASB_STDERR];
 	asb_session_traffic(connection->session, &sent, &received);
@@ -181,13 +189,18 @@ static int go_through(struct asb_run *run, struct asb_connection *connection, st
 		.output = on_output,
 		.context = run,
 	};
+	struct asb_job_spec spec = run->plan.job;
 	enum asb_attach_end end;
 
-	attach.job = asb_job_start(connection->session, &run->plan.job, err);
+	if (run->terminal != NULL)
+		asb_terminal_describe(run->terminal, &spec);
+	run->job = attach.job = asb_job_start(connection->session, &spec, err);
 	if (attach.job == NULL)
 		return -1;
 	set_streams(run, &attach);
 	end = asb_attach_run(&attach, err);
+	if (run->terminal != NULL)
+		asb_terminal_leave(run->terminal);
 	note_job(run, connection, &attach);
 	release_streams(&attach);
 	if (end != ASB_ATTACH_LOST && (run->lasts || run->plan.sandbox.keep))
@@ -266,8 +279,11 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 int asb_run_converse(struct asb_run *run, struct asb_error *err)
 {
 	struct asb_connection connection;
+	struct asb_terminal terminal;
 	int rc;
 
+	asb_terminal_init(&terminal, STDIN_FILENO);
+	run->terminal = run->plan.job.tty ? &terminal : NULL;
 	if (open_connection(run, &connection, err) != 0)
 		return -1;
 	connection.give_up_ms = run->give_up_ms;
@@ -275,5 +291,6 @@ int asb_run_converse(struct asb_run *run, struct asb_error *err)
 	connection.context = run;
 	rc = go_through(run, &connection, err);
 	asb_connection_close(&connection);
+	run->terminal = NULL;
 	return rc;
 }

@@ -48,10 +48,17 @@ const struct asb_command asb_command_exec = {
 		"not.\n"
 		"While the command runs the sandbox does not end; afterwards its end is where it "
 		"was, or some minutes ahead. It waits for a sandbox that still starts.\n"
+		"With -it the command has a terminal as in ssh: all keys go there, Ctrl-C and "
+		"Ctrl-Z too, the size follows, and full-screen programs work. At the beginning of "
+		"a line \"~.\" ends the command and leaves with exit status 130, \"~\" and Ctrl-Z "
+		"suspend this program (no longer than the lease, two minutes), \"~?\" shows what "
+		"there is. A command without a shell around it has no job control: Ctrl-Z does "
+		"nothing to it.\n"
 		"With --pool there is no NAME: a sandbox of the warm pool is claimed for this "
 		"command and deleted after it, as \"run --pool\" does.",
 	.examples = "exec box \"git status\"\n"
 		    "exec box --timeout 10m -- make test\n"
+		    "exec -it box -- bash\n"
 		    "exec box -i -- tee notes.txt <notes.txt",
 	.options = asb_exec_options,
 	.values_size = sizeof(struct asb_run_values),

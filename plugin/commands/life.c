@@ -59,6 +59,8 @@ int asb_run_open(struct asb_run *run, const struct asb_context *context, struct 
 {
 	asb_progress_init(&run->progress, stderr, asb_progress_terminal(STDERR_FILENO),
 			  context->verbose, run->plan.quiet);
+	if (run->plan.note != NULL)
+		asb_progress_note(&run->progress, "note", run->plan.note);
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_CHECK);
 	run->give_up_ms = asb_monotonic_ms() + run->plan.sandbox.ready_timeout_ms;
 	if (asb_interrupts_open(&run->interrupts, err) != 0 ||

@@ -53,15 +53,18 @@ const struct asb_command asb_command_run = {
 		"the Sandbox and ends with the command's own exit status. LINE is one operand, a "
 		"line for bash (or sh) in the sandbox; PROGRAM is run as it is, without a shell.\n"
 		"Nothing of the local machine gets in by itself: no file, no variable, and stdin "
-		"only with -i. The first Ctrl-C goes to the command, a second one ends everything "
-		"at once. A connection that is lost is made again, for two minutes, and the "
-		"command goes on: no byte of its input or output is lost, and it runs once. "
-		"Whatever happens to this program, the Sandbox ends when its lease runs out.\n"
+		"only with -i; -it gives the command a terminal (see exec). The first Ctrl-C goes "
+		"to the command, a second one ends everything at once. A connection that is lost "
+		"is made again, for two minutes, and the command goes on: no byte of its input or "
+		"output is lost, and it runs once. Whatever happens to this program, the Sandbox "
+		"ends when its lease runs out.
+		"
 		"Exit status: that of the command; 128+n when signal n killed it, 124 when "
 		"--timeout was reached, 126 when the program can't be executed, 127 when there is "
 		"none, 125 when the plugin failed or no exit status was received, 2 when the "
 		"command line can't be understood.",
 	.examples = "run \"kubectl get pods -A\"\n"
+		    "run -it -- bash\n"
 		    "run --timeout 30s --env TEAM=blue -- printenv TEAM\n"
 		    "run -i -- jq .items <report.json",
 	.options = asb_run_options,

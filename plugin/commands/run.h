@@ -8,6 +8,7 @@
 #include "plugin/commands/interrupts.h"
 #include "plugin/commands/outcome.h"
 #include "plugin/commands/run_options.h"
+#include "plugin/commands/terminal.h"
 #include "plugin/term/progress.h"
 
 /* What stands in for our descriptors 0, 1 and 2: ours alone and O_NONBLOCK. `turn` is called after
@@ -33,6 +34,9 @@ struct asb_run {
 	/* A connection to the API server for the exec stream, made before it is known where that
 	 * leads; NULL: none, or it was taken. */
 	struct asb_exec *prepared;
+	/* While the command runs: it, and our terminal, if it has one too. */
+	struct asb_job *job;
+	struct asb_terminal *terminal;
 	/* A connection that was opened before it was sure that it is wanted, to which pod (owned;
 	 * NULL: none was) and when (monotonic). */
 	struct asb_connection early;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "plugin/base/buffer.h"
 #include "plugin/commands/run_rows.h"
@@ -126,14 +127,39 @@ static bool same_variable(const char *a, const char *b)
 	return n == strcspn(b, "=") && strncmp(a, b, n) == 0;
 }
 
+/* As kubectl has it: without a terminal on stdin there is none for the command. */
+static void plan_tty(struct asb_run_plan *plan, bool wanted)
+{
+	const char *term = getenv("TERM");
+
+	if (wanted && !plan->stdin_)
+		plan->note = "-t has no effect without -i";
+	else if (wanted && !isatty(STDIN_FILENO))
+		plan->note = "unable to use a TTY: stdin is not a terminal";
+	plan->job.tty = wanted && plan->note == NULL;
+	if (plan->job.tty && term != NULL && term[0] != '\0')
+		plan->term = asb_strf("TERM=%s", term);
+}
+
+static int check_tty(const struct asb_run_values *values, struct asb_error *err)
+{
+	if (!values->tty || values->output == NULL)
+		return 0;
+	asb_fail_usage(err, "-t with -o json");
+	return asb_hint(err, "a terminal shows what the command says, json is for programs: leave "
+			     "one of the two out");
+}
+
 /* What an environment with a name in it twice means is every program's own guess. */
 static void plan_env(struct asb_run_plan *plan, const struct asb_strings *env)
 {
 	size_t count = 0, i, at;
 
-	if (env->count == 0)
+	if (env->count == 0 && plan->term == NULL)
 		return;
-	plan->env = asb_calloc(env->count + 1, sizeof *plan->env);
+	plan->env = asb_calloc(env->count + 2, sizeof *plan->env);
+	if (plan->term != NULL)
+		plan->env[count++] = plan->term;
 	for (i = 0; i < env->count; i++) {
 		for (at = 0; at < count; at++)
 			if (same_variable(plan->env[at], env->items[i]))
@@ -280,8 +306,10 @@ static int plan_init(struct asb_run_plan *plan, const struct asb_context *contex
 	plan->job.timeout_ms = values->timeout_ms;
 	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, verb, operands, err) != 0 ||
-	    asb_run_values_check(values, context->namespace_, err) != 0)
+	    asb_run_values_check(values, context->namespace_, err) != 0 ||
+	    check_tty(values, err) != 0)
 		return -1;
+	plan_tty(plan, values->tty);
 	plan_env(plan, &values->env);
 	plan->sandbox = sandbox_options(values, context->namespace_);
 	return asb_run_choose_kind(&plan->sandbox, operands, err);
@@ -340,5 +368,6 @@ void asb_run_plan_release(struct asb_run_plan *plan)
 {
 	free(plan->words);
 	free(plan->env);
+	free(plan->term);
 	*plan = (struct asb_run_plan){0};
 }

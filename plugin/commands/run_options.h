@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run_options.h - what `run` was asked to do, and whether that can be understood. Pure: nothing is
- * sent before asb_run_plan_init has found no fault.
+ * run_options.h - what `run` was asked to do, and whether that can be understood. Nothing is sent
+ * before asb_run_plan_init has found no fault. It looks at nothing but whether stdin is a terminal,
+ * and its TERM, with -t.
  */
 #ifndef ASB_RUN_OPTIONS_H
 #define ASB_RUN_OPTIONS_H
@@ -27,7 +28,7 @@ struct asb_run_values {
 	const char *pool, *cold, *arch;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
-	bool keep, stdin_, quiet;
+	bool keep, stdin_, tty, quiet;
 };
 
 #define ASB_RUN_DEFAULTS                                                                         \
@@ -48,6 +49,8 @@ struct asb_run_plan {
 	struct asb_job_spec job;
 	const char **words; /* owned: argv or env with their NULL */
 	const char **env;   /* owned */
+	char *term;	    /* owned: TERM=..., or NULL */
+	const char *note;   /* why -t has no effect; NULL: it has, or was not given */
 	bool json, quiet, stdin_;
 };
 

@@ -16,6 +16,8 @@
 #define ASB_JOB_OPTIONS \
 	{"stdin", 'i', ASB_OPTION_FLAG, ASB_RUN_AT(stdin_), NULL, \
 	 "send our stdin to the command (else it has none)"}, \
+	{"tty", 't', ASB_OPTION_FLAG, ASB_RUN_AT(tty), NULL, \
+	 "with -i and a terminal: give the command one as well (-it), with the keys ~. ~^Z ~? of ssh"}, \
 	{"env", 'e', ASB_OPTION_LIST, ASB_RUN_AT(env), "NAME=VALUE", \
 	 "set a variable for the command, repeatable; nothing of the local environment is sent " \
 	 "otherwise"}, \
