@@ -245,9 +245,8 @@ int asb_run_prepare_stream(struct asb_run *run, struct asb_error *err)
 	return 0;
 }
 
-void asb_run_connect_early(struct asb_run *run)
+void asb_run_connect_early(struct asb_run *run, const char *pod)
 {
-	const char *pod = asb_sandbox_promised_pod(run->sandbox);
 	struct asb_error ignored = ASB_ERROR_INIT; /* it is tried again when it counts */
 	struct asb_way way;
 

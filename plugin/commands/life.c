@@ -50,9 +50,14 @@ bool asb_run_interrupted(struct asb_run *run)
 	return run->outcome.signal != 0;
 }
 
+static void on_promised(void *context, const char *pod)
+{
+	asb_run_connect_early(context, pod);
+}
+
 struct asb_sandbox_hooks asb_run_hooks(struct asb_run *run)
 {
-	return (struct asb_sandbox_hooks){on_phase, on_notice, run};
+	return (struct asb_sandbox_hooks){on_phase, on_notice, run, on_promised};
 }
 
 int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
@@ -93,7 +98,7 @@ static int wait_for(struct asb_run *run, enum asb_sandbox_phase phase, struct as
 		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
 		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
 			return -1;
-		asb_run_connect_early(run);
+		asb_run_connect_early(run, asb_sandbox_promised_pod(run->sandbox));
 	}
 	return 0;
 }

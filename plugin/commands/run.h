@@ -81,9 +81,9 @@ int asb_run_prepare_stream(struct asb_run *run, struct asb_error *err);
 /* The way to the pod (way.h), over the connection that was prepared if it wasn't taken before. */
 struct asb_way asb_run_way(struct asb_run *run, const char *pod, bool early);
 
-/* Opens the exec stream as soon as it is known where it will most likely lead, if there is a
- * command to run. To be called while the sandbox is waited for. */
-void asb_run_connect_early(struct asb_run *run);
+/* Opens the exec stream as soon as it is known to which pod it will most likely lead (NULL: it
+ * isn't), if there is a command to run. To be called while the sandbox is waited for. */
+void asb_run_connect_early(struct asb_run *run, const char *pod);
 
 /*
  * Connects to the running sandbox, starts the job and stays with it until it has ended

@@ -361,6 +361,11 @@ int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int tim
 	return 0;
 }
 
+bool asb_http_progressed(const struct asb_http *http)
+{
+	return http->progress > 0;
+}
+
 static bool any_running(struct asb_http_request *const *requests, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -375,6 +380,12 @@ void asb_http_set_interrupt(struct asb_http *http, int fd)
 	http->interrupt_fd = fd;
 }
 
+void asb_http_set_turn(struct asb_http *http, void (*turn)(void *context), void *context)
+{
+	http->turn = turn;
+	http->turn_context = context;
+}
+
 int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
 		  struct asb_error *err)
 {
@@ -383,6 +394,8 @@ int asb_http_wait(struct asb_http *http, struct asb_http_request *const *request
 	while (any_running(requests, n)) {
 		if (asb_http_poll(http, &interrupt, interrupt.fd >= 0, -1, err) != 0)
 			return -1;
+		if (http->turn != NULL)
+			http->turn(http->turn_context);
 		if (interrupt.revents == 0)
 			continue;
 		for (unsigned i = 0; i < n; i++)

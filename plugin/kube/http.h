@@ -75,6 +75,9 @@ void asb_http_cancel(struct asb_http *http, struct asb_http_request *request);
 int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int timeout_ms,
 		  struct asb_error *err);
 
+/* Whether the last asb_http_poll has ended a request or handed on data. */
+bool asb_http_progressed(const struct asb_http *http);
+
 /* Runs until all of the n requests are done (those that were not started are left alone). */
 int asb_http_wait(struct asb_http *http, struct asb_http_request *const *requests, unsigned n,
 		  struct asb_error *err);
@@ -83,6 +86,10 @@ int asb_http_wait(struct asb_http *http, struct asb_http_request *const *request
  * when `fd` becomes readable; -1 (as at the start): nothing ends it. asb_http_poll is not
  * concerned. */
 void asb_http_set_interrupt(struct asb_http *http, int fd);
+
+/* From now on asb_http_wait calls `turn` after each turn of its loop, to look at requests that are
+ * done before others; it must start and cancel none. NULL (as at the start): nothing is called. */
+void asb_http_set_turn(struct asb_http *http, void (*turn)(void *context), void *context);
 
 /* Server's clock minus ours in ms, from the last answer's Date header (resolution 1 s); 0 before
  * the first answer. */

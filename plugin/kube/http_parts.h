@@ -62,6 +62,8 @@ struct asb_http {
 	unsigned progress; /* requests done and pieces handed on since poll began */
 	int64_t clock_offset_ms;
 	int interrupt_fd; /* borrowed; -1: none */
+	void (*turn)(void *context);
+	void *turn_context;
 };
 
 /* Release in any case. */

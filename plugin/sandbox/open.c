@@ -114,6 +114,58 @@ static int decide(struct asb_sandbox *sandbox, const struct asb_http_request *gr
 	return -1;
 }
 
+/* --- what is known before the rights are ------------------------------------------------------ */
+
+struct asking {
+	struct asb_sandbox *sandbox;
+	const struct asb_http_request **answers;
+	bool told;
+};
+
+static bool is_mine(const cJSON *object)
+{
+	return object != NULL && !asb_is_suspended(object) &&
+	       asb_json_string(object, "metadata/deletionTimestamp") == NULL &&
+	       asb_root_owner(object, "SandboxWarmPool") == NULL &&
+	       asb_root_owner(object, "SandboxClaim") == NULL;
+}
+
+/* A Sandbox that nobody has claimed, and its running pod of the same name: the plain case. */
+static bool is_plain(const struct asb_sandbox *sandbox, const cJSON *object, const cJSON *pod)
+{
+	const cJSON *status = asb_json_find(pod, "status/containerStatuses", "name", ASB_CONTAINER);
+	struct asb_error ignored = ASB_ERROR_INIT;
+
+	return is_mine(object) && pod != NULL &&
+	       asb_same_text(asb_observer_pod_name(object), sandbox->name) &&
+	       asb_observer_is_owned(pod, asb_json_string(object, "metadata/uid")) &&
+	       asb_json_string(pod, "metadata/deletionTimestamp") == NULL &&
+	       asb_json_at(status, "state/running") != NULL &&
+	       asb_sandbox_check_shim(sandbox, asb_json_at(pod, "spec"), &ignored) == 0;
+}
+
+static void on_turn(void *context)
+{
+	struct asking *asking = context;
+	const struct asb_http_request **answers = asking->answers;
+	struct asb_error ignored = ASB_ERROR_INIT;
+	ASB_JSON object = NULL;
+	ASB_JSON pod = NULL;
+
+	if (asking->told || !answers[CLAIM]->done || !answers[OBJECT]->done || !answers[POD]->done)
+		return;
+	asking->told = true;
+	if (answers[CLAIM]->status != 404)
+		return;
+	object = asb_api_result(answers[OBJECT], &ignored);
+	pod = asb_api_result(answers[POD], &ignored);
+	if (is_plain(asking->sandbox, object, pod))
+		asking->sandbox->hooks.promised(asking->sandbox->hooks.context,
+						asking->sandbox->name);
+}
+
+/* --- preparing -------------------------------------------------------------------------------- */
+
 static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	const struct asb_api *api = &asb_api_v1beta1;
@@ -125,11 +177,15 @@ static int prepare(struct asb_sandbox *sandbox, struct asb_error *err)
 	struct asb_http_request claim = {0}, object = {0}, pod = {0}, group = {0};
 	struct asb_http_request *const requests[] = {&claim, &object, &pod, &group};
 	const struct asb_http_request *answers[] = {&claim, &object, &pod};
-	int result = -1;
+	struct asking asking = {sandbox, answers, sandbox->hooks.promised == NULL};
+	int asked, result = -1;
 
 	if (object_path == NULL)
 		return asb_fail_usage(err, "\"%s\" can't be the name of a sandbox", sandbox->name);
-	if (asb_sandbox_ask(sandbox, requests, paths, 4, err) == 0)
+	asb_http_set_turn(sandbox->http, on_turn, &asking);
+	asked = asb_sandbox_ask(sandbox, requests, paths, 4, err);
+	asb_http_set_turn(sandbox->http, NULL, NULL);
+	if (asked == 0)
 		result = decide(sandbox, &group, answers, err);
 	asb_sandbox_drop_questions(sandbox, requests, 4);
 	return result;

@@ -80,6 +80,9 @@ struct asb_sandbox_hooks {
 	void (*phase)(void *context, enum asb_sandbox_phase phase);
 	void (*notice)(void *context, const char *text);
 	void *context;
+	/* In a Sandbox that is there: its pod is ours and runs, so that a connection to it may be
+	 * opened, while its rights are still being checked. asb_http_* must not be called. */
+	void (*promised)(void *context, const char *pod);
 };
 
 struct asb_sandbox *asb_sandbox_new(struct asb_http *http,

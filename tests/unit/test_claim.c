@@ -115,7 +115,7 @@ static void on_notice(void *context, const char *text)
 
 static void open_world(struct world *world, struct asb_sandbox_options options)
 {
-	struct asb_sandbox_hooks hooks = {NULL, on_notice, world};
+	struct asb_sandbox_hooks hooks = {.notice = on_notice, .context = world};
 	ASB_TEXT group = asb_strf("{\"versions\":[{\"version\":\"%s\"}]}",
 				  world->version != NULL ? world->version : "v1beta1");
 

@@ -44,6 +44,7 @@ struct world {
 	struct asb_sandbox *sandbox;
 	struct asb_error err;
 	char notice[512];
+	char promised[64]; /* the pod */
 };
 
 static void on_notice(void *context, const char *text)
@@ -53,9 +54,17 @@ static void on_notice(void *context, const char *text)
 	snprintf(world->notice, sizeof(world->notice), "%s", text);
 }
 
+static void on_promised(void *context, const char *pod)
+{
+	struct world *world = context;
+
+	assert_string_equal(world->promised, "");
+	snprintf(world->promised, sizeof(world->promised), "%s", pod);
+}
+
 static void open_world(struct world *world, const char *sandbox, const char *pod)
 {
-	struct asb_sandbox_hooks hooks = {NULL, on_notice, world};
+	struct asb_sandbox_hooks hooks = {NULL, on_notice, world, on_promised};
 
 	fake_api_start(&world->api);
 	fake_put(&world->api, GROUP, "{\"versions\":[{\"version\":\"v1beta1\"}]}");
@@ -90,6 +99,38 @@ static void at_once(void **state)
 	assert_string_equal(asb_sandbox_pod(world.sandbox), "box");
 	assert_string_equal(world.api.log, "");
 	close_world(&world);
+}
+
+/* A connection is only promised to where it certainly may lead. */
+static void promises_its_pod(void **state)
+{
+	static const struct {
+		const char *sandbox, *pod, *promised;
+	} cases[] = {
+		{OBJECT("", "", CONTAINER), PODS(CONTAINER, RUNNING), "box"},
+		{OBJECT("", "", CONTAINER), PODS(CONTAINER, "\"waiting\":{}"), ""},
+		{OBJECT("", "", CONTAINER), PODS(SLEEPER, RUNNING), ""},
+		{OBJECT("", "", CONTAINER), NULL, ""},
+		{NULL, PODS(CONTAINER, RUNNING), ""},
+		{OBJECT("", "\"operatingMode\":\"Suspended\",", CONTAINER),
+		 PODS(CONTAINER, RUNNING), ""},
+		{OBJECT(",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"", "", CONTAINER),
+		 PODS(CONTAINER, RUNNING), ""},
+		{OBJECT(",\"ownerReferences\":[{\"kind\":\"SandboxWarmPool\",\"name\":\"w\","
+			"\"controller\":true}]",
+			"", CONTAINER),
+		 PODS(CONTAINER, RUNNING), ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world world = {0};
+
+		open_world(&world, cases[i].sandbox, cases[i].pod);
+		asb_sandbox_prepare(world.sandbox, &world.err);
+		assert_string_equal(world.promised, cases[i].promised);
+		close_world(&world);
+	}
 }
 
 static int step_until(struct world *world, enum asb_sandbox_phase phase)
@@ -277,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(at_once),
+		cmocka_unit_test(promises_its_pod),
 		cmocka_unit_test(it_is_waited_for),
 		cmocka_unit_test(what_prepare_refuses),
 		cmocka_unit_test(in_an_old_cluster),

@@ -284,7 +284,7 @@ static void on_notice(void *context, const char *text)
 
 static void open_world(struct world *world, const char *name, int64_t ready_timeout_ms, bool keep)
 {
-	struct asb_sandbox_hooks hooks = {NULL, on_notice, world};
+	struct asb_sandbox_hooks hooks = {.notice = on_notice, .context = world};
 	struct asb_sandbox_options options = {
 		.namespace_ = "computer",
 		.name = name,
