@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "shim/detached.h"
 #include "shim/job.h"
 #include "shim/limits.h"
 #include "shim/memory.h"
@@ -23,8 +22,17 @@ static uint8_t (*spec_bytes)[ASB_SPEC_MAX];
 
 static void silence_fired(struct asb_timer *timer);
 
+/* A job that the connection waits for has vanished. */
+static void wait_over(int i, const uint8_t id[ASB_ID_LEN])
+{
+	conns[i].listed.waits--;
+	if (conns[i].state == ASB_CONN_OPEN)
+		asb_conn_reply(&conns[i], ASB_LIST_END, 0, id, ASB_ID_LEN);
+}
+
 int asb_conn_init(void)
 {
+	asb_job_on_gone(wait_over);
 	in_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*in_bytes));
 	out_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*out_bytes));
 	reply_bytes = asb_memory_private_table(ASB_MAX_CONNS * sizeof(*reply_bytes));
@@ -40,11 +48,6 @@ struct asb_conn *asb_conn_at(int i)
 	return &conns[i];
 }
 
-int asb_conn_index(const struct asb_conn *conn)
-{
-	return (int)(conn - conns);
-}
-
 struct asb_conn *asb_conn_open(int fd, void (*ready)(struct asb_watch *, short))
 {
 	for (int i = 0; i < ASB_MAX_CONNS; i++) {
@@ -54,6 +57,7 @@ struct asb_conn *asb_conn_open(int fd, void (*ready)(struct asb_watch *, short))
 			continue;
 		*conn = (struct asb_conn){.in = in_bytes[i],
 					  .spec = spec_bytes[i],
+					  .listed = {.conn = i},
 					  .heard_ns = asb_now(),
 					  .silence = {.fire = silence_fired, .owner = conn}};
 		asb_out_init(&conn->out, out_bytes[i], ASB_CONN_OUT);
@@ -78,7 +82,7 @@ static void detach(struct asb_conn *conn)
 void asb_conn_drop(struct asb_conn *conn)
 {
 	detach(conn);
-	asb_detached_drop(conn);
+	asb_listed_drop(&conn->listed);
 	asb_watch_close(&conn->watch);
 	asb_timer_stop(&conn->silence);
 	asb_memory_give_back(conn->in, ASB_CONN_IN);
@@ -107,20 +111,13 @@ static void silence_fired(struct asb_timer *timer)
 
 bool asb_conn_can_reply(const struct asb_conn *conn)
 {
-	return !conn->listing && asb_out_room(&conn->replies) >= ASB_REPLY_ROOM;
+	return !conn->listed.busy && asb_out_room(&conn->replies) >= ASB_REPLY_ROOM;
 }
 
 void asb_conn_reply(struct asb_conn *conn, uint8_t type, uint32_t channel, const void *payload,
 		    size_t n)
 {
 	(void)asb_out_frame(&conn->replies, type, 0, channel, payload, n);
-}
-
-void asb_conn_wait_over(struct asb_conn *conn, const uint8_t job[ASB_ID_LEN])
-{
-	conn->waits--;
-	if (conn->state == ASB_CONN_OPEN)
-		asb_conn_reply(conn, ASB_LIST_END, 0, job, ASB_ID_LEN);
 }
 
 void asb_conn_finish(struct asb_conn *conn)
@@ -206,7 +203,7 @@ static void fill(struct asb_conn *conn)
 	asb_out_move(&conn->out, &conn->replies);
 	/* The jobs of an ending session say nothing any more: nobody has asked for it. */
 	if (session == NULL || session->ending || !fill_control(session, &conn->out) ||
-	    !asb_detached_tell(conn))
+	    !asb_listed_tell(&conn->listed, &conn->out))
 		return;
 	/* What streams have left to say does not wait behind data that may fill every buffer. */
 	fill_ends(session, &conn->out);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "shim/limits.h"
+#include "shim/listed.h"
 #include "shim/loop.h"
 #include "shim/out.h"
 #include "shim/session.h"
@@ -44,12 +45,8 @@ struct asb_conn {
 	size_t spec_length;
 	uint32_t spec_channel; /* 0: none is */
 	bool spec_too_large;
-	bool shut;    /* closing, and everything was sent */
-	bool listing; /* the jobs are being listed (detached.h): */
-	int list_next;
-	bool list_one;
-	uint8_t list_id[ASB_ID_LEN];
-	int waits; /* jobs whose end it waits for */
+	bool shut; /* closing, and everything was sent */
+	struct asb_listed listed;
 };
 
 /* Whole pages each, since they lie side by side. */
@@ -63,23 +60,18 @@ int asb_conn_init(void);
 /* The i-th of ASB_MAX_CONNS. */
 struct asb_conn *asb_conn_at(int i);
 
-int asb_conn_index(const struct asb_conn *conn);
-
 /* Takes fd over for a free connection. NULL: there is none. */
 struct asb_conn *asb_conn_open(int fd, void (*ready)(struct asb_watch *, short));
 
 /* Closes at once and gives the memory back; the session, if any, begins its lease. */
 void asb_conn_drop(struct asb_conn *conn);
 
-/* Whether one more frame may be handled. */
+/* Whether one more frame may be handled; not while a listing is on its way. */
 bool asb_conn_can_reply(const struct asb_conn *conn);
 
 /* Queues an answer; there is room for ASB_REPLY_ROOM bytes per frame handled. */
 void asb_conn_reply(struct asb_conn *conn, uint8_t type, uint32_t channel, const void *payload,
 		    size_t n);
-
-/* A job that the connection waits for has vanished. */
-void asb_conn_wait_over(struct asb_conn *conn, const uint8_t job[ASB_ID_LEN]);
 
 /* Queues ERROR and closes after it; the session begins its lease. `text` is for people. */
 void asb_conn_error(struct asb_conn *conn, uint16_t code, const char *text);

@@ -4,153 +4,25 @@
 #include <string.h>
 
 #include "shim/job.h"
-#include "shim/limits.h"
+#include "shim/listed.h"
 #include "shim/run.h"
 #include "shim/signame.h"
 #include "shim/tell.h"
-
-/* A LISTED frame: the command, the record, and eight more attributes of at most 16 bytes. */
-#define LISTED_MAX (ASB_FRAME_HEADER + ASB_COMMAND_MAX + ASB_RECORD_MAX + 10 * (6u + 16))
-
-/* --- waiting ---------------------------------------------------------------------------------- */
-
-static bool waits(const struct asb_job *job, int conn)
-{
-	return (job->waiting[conn / 8] >> conn % 8 & 1) != 0;
-}
-
-static void set_waiting(struct asb_job *job, struct asb_conn *conn, bool value)
-{
-	int i = asb_conn_index(conn);
-
-	if (waits(job, i) == value)
-		return;
-	job->waiting[i / 8] ^= (uint8_t)(1u << i % 8);
-	conn->waits += value ? 1 : -1;
-}
-
-void asb_detached_drop(struct asb_conn *conn)
-{
-	for (int i = 0; i < ASB_MAX_JOBS && conn->waits > 0; i++)
-		set_waiting(asb_job_at(i), conn, false);
-}
-
-const char *asb_detached_wait(struct asb_conn *conn, const struct asb_frame *frame)
-{
-	struct asb_job *job = asb_job_find_any(frame->payload);
-
-	if (job == NULL)
-		asb_conn_reply(conn, ASB_LIST_END, 0, frame->payload, ASB_ID_LEN);
-	else
-		set_waiting(job, conn, true);
-	return NULL;
-}
-
-/* --- listing ---------------------------------------------------------------------------------- */
 
 const char *asb_detached_list(struct asb_conn *conn, const struct asb_frame *frame)
 {
 	if (frame->length != 0 && frame->length != ASB_ID_LEN)
 		return "a job id of a wrong length";
-	conn->list_one = frame->length != 0;
-	if (conn->list_one)
-		memcpy(conn->list_id, frame->payload, ASB_ID_LEN);
-	conn->list_next = 0;
-	conn->listing = true;
+	asb_listed_begin(&conn->listed, frame->length == 0 ? NULL : frame->payload);
 	return NULL;
 }
 
-struct listed {
-	uint8_t bytes[LISTED_MAX];
-	size_t length;
-};
-
-static void put(struct listed *to, uint16_t tag, const void *value, size_t n)
+const char *asb_detached_wait(struct asb_conn *conn, const struct asb_frame *frame)
 {
-	(void)asb_attr_put(to->bytes, sizeof(to->bytes), &to->length, tag, value, (uint32_t)n);
+	if (!asb_listed_wait(&conn->listed, frame->payload))
+		asb_conn_reply(conn, ASB_LIST_END, 0, frame->payload, ASB_ID_LEN);
+	return NULL;
 }
-
-static void put_number(struct listed *to, uint16_t tag, unsigned width, uint64_t value)
-{
-	(void)asb_attr_put_uint(to->bytes, sizeof(to->bytes), &to->length, tag, width, value);
-}
-
-static void put_range(struct listed *to, uint16_t tag, const struct asb_output *o)
-{
-	uint8_t range[16];
-
-	asb_put64(range, asb_output_start(o));
-	asb_put64(range + 8, o->ring.end);
-	put(to, tag, range, sizeof(range));
-}
-
-static bool tell_job(const struct asb_job *job, struct asb_out *out)
-{
-	static struct listed to;
-	static char command[ASB_COMMAND_MAX];
-	uint8_t record[ASB_RECORD_MAX];
-	bool ended = asb_job_has_ended(job);
-
-	if (asb_out_room(out) < LISTED_MAX)
-		return false;
-	to.length = 0;
-	put(&to, ASB_LISTED_ID, job->id, ASB_ID_LEN);
-	put_number(&to, ASB_LISTED_STATE, 1, ended ? ASB_LISTED_ENDED : ASB_LISTED_RUNNING);
-	put_number(&to, ASB_LISTED_PID, 4, (uint64_t)job->pid);
-	asb_audit_plain(job->command, command, sizeof(command));
-	put(&to, ASB_LISTED_COMMAND, command, strlen(command));
-	put_number(&to, ASB_LISTED_STARTED_MS, 8, job->started_ms);
-	put_range(&to, ASB_LISTED_STDOUT, &job->out);
-	put_range(&to, ASB_LISTED_STDERR, &job->err);
-	put_number(&to, ASB_LISTED_DETACHED, 1, job->detached ? 1 : 0);
-	if (ended)
-		put(&to, ASB_LISTED_RECORD, record, asb_tell_record(job, record));
-	return asb_out_frame(out, ASB_LISTED, 0, 0, to.bytes, to.length);
-}
-
-static bool tell_list(struct asb_conn *conn)
-{
-	for (; conn->list_next < ASB_MAX_JOBS; conn->list_next++) {
-		const struct asb_job *job = asb_job_at(conn->list_next);
-
-		if (job->state == ASB_JOB_FREE || job->state == ASB_JOB_FAILED)
-			continue;
-		if (conn->list_one && memcmp(job->id, conn->list_id, ASB_ID_LEN) != 0)
-			continue;
-		if (!tell_job(job, &conn->out))
-			return false;
-	}
-	if (!asb_out_frame(&conn->out, ASB_LIST_END, 0, 0, conn->list_id,
-			   conn->list_one ? ASB_ID_LEN : 0))
-		return false;
-	conn->listing = false;
-	return true;
-}
-
-static bool tell_ended(struct asb_conn *conn)
-{
-	for (int i = 0; i < ASB_MAX_JOBS && conn->waits > 0; i++) {
-		struct asb_job *job = asb_job_at(i);
-
-		if (!asb_job_has_ended(job) || !waits(job, asb_conn_index(conn)))
-			continue;
-		if (asb_out_room(&conn->out) < LISTED_MAX + ASB_FRAME_HEADER + ASB_ID_LEN)
-			return false;
-		(void)tell_job(job, &conn->out);
-		(void)asb_out_frame(&conn->out, ASB_LIST_END, 0, 0, job->id, ASB_ID_LEN);
-		set_waiting(job, conn, false);
-	}
-	return true;
-}
-
-bool asb_detached_tell(struct asb_conn *conn)
-{
-	if (conn->listing && !tell_list(conn))
-		return false;
-	return tell_ended(conn);
-}
-
-/* --- attaching -------------------------------------------------------------------------------- */
 
 static void refuse(struct asb_conn *conn, uint32_t channel, uint16_t code, const char *text)
 {

@@ -2,10 +2,6 @@
 /*
  * detached.h - jobs as the whole sandbox sees them: LIST, WAIT, ATTACH and what else a client does
  * to jobs that are not its own (docs/protocol.md §8).
- *
- * Answers that may be long are states of the connection, made into frames when there is room: a
- * listing goes through the table of jobs, a WAIT is a bit of the job that it is for. While a
- * listing is on its way no other frame of that connection is handled.
  */
 #ifndef ASB_DETACHED_H
 #define ASB_DETACHED_H
@@ -26,11 +22,5 @@ const char *asb_detached_forget(struct asb_conn *conn, const struct asb_frame *f
  * run again. Returns false when there is no such job.
  */
 bool asb_detached_start_again(struct asb_conn *conn, uint32_t channel, const uint8_t *id);
-
-/* LISTED and LIST_END as they are due; false when there was no room. */
-bool asb_detached_tell(struct asb_conn *conn);
-
-/* The connection is closed: it waits for nothing any more. */
-void asb_detached_drop(struct asb_conn *conn);
 
 #endif

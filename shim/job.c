@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "shim/conn.h"
 #include "shim/limits.h"
 #include "shim/memory.h"
 #include "shim/session.h"
@@ -16,6 +15,8 @@ static uint8_t (*stdout_bytes)[ASB_STDOUT_RING];
 static uint8_t (*stderr_bytes)[ASB_STDERR_RING];
 static char (*commands)[ASB_AUDIT_TEXT];
 
+static void (*tell_gone)(int conn, const uint8_t id[ASB_ID_LEN]);
+
 int asb_job_init(void)
 {
 	stdin_bytes = asb_memory_private_table(ASB_MAX_JOBS * sizeof(*stdin_bytes));
@@ -26,6 +27,11 @@ int asb_job_init(void)
 			       commands == NULL
 		       ? -1
 		       : 0;
+}
+
+void asb_job_on_gone(void (*gone)(int conn, const uint8_t id[ASB_ID_LEN]))
+{
+	tell_gone = gone;
 }
 
 struct asb_job *asb_job_at(int i)
@@ -204,7 +210,7 @@ static void tell_waiting(struct asb_job *job)
 {
 	for (int i = 0; i < ASB_MAX_CONNS; i++) {
 		if ((job->waiting[i / 8] >> i % 8 & 1) != 0)
-			asb_conn_wait_over(asb_conn_at(i), job->id);
+			tell_gone(i, job->id);
 	}
 }
 
@@ -218,8 +224,8 @@ void asb_job_release(struct asb_job *job)
 	if (job->command == commands[job - jobs])
 		asb_memory_give_back(commands[job - jobs], ASB_AUDIT_TEXT);
 	give_back(&job->in.ring);
-	give_back(&job->out.ring);
-	give_back(&job->err.ring);
+	asb_output_release(&job->out);
+	asb_output_release(&job->err);
 	job->state = ASB_JOB_FREE;
 	leave(job);
 }

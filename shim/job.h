@@ -82,7 +82,7 @@ struct asb_job {
 	bool detached;
 	bool attached;			    /* and in the list of its reader */
 	bool expired;			    /* not needed once nobody is attached */
-	uint8_t waiting[ASB_MAX_CONNS / 8]; /* bit per connection that is to be told of the end */
+	uint8_t waiting[ASB_MAX_CONNS / 8]; /* bit per connection that waits for the end */
 	bool say_started;
 	bool say_failed;
 	bool told; /* EXIT or FAILED was sent at least once, so that ACK is in order */
@@ -96,6 +96,9 @@ struct asb_job {
 
 /* Prepares the storage; called once. Returns -1 with errno when there is none. */
 int asb_job_init(void);
+
+/* From now on `gone` is called for each connection that waits for a job that vanishes. */
+void asb_job_on_gone(void (*gone)(int conn, const uint8_t id[ASB_ID_LEN]));
 
 struct asb_job *asb_job_find(const struct asb_session *session, uint32_t channel);
 struct asb_job *asb_job_find_id(const struct asb_session *session, const uint8_t id[ASB_ID_LEN]);

@@ -22,6 +22,9 @@
 #define ASB_STDOUT_RING (1u << 20) /* at least twice what a client may consume without CREDIT: */
 #define ASB_STDERR_RING (1u << 20) /* 524,288 bytes, docs/protocol.md section 5 */
 
+#define ASB_SPOOL_LIMIT (UINT64_C(64) << 20) /* output of one stream in a file (spool.h) */
+#define ASB_SPOOL_TOTAL (UINT64_C(1) << 30)  /* and of all */
+
 #define ASB_PAGE 4096u /* alignment of what is given back; larger pages are handled at run time */
 
 #endif

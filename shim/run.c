@@ -193,6 +193,12 @@ static void wait_for_silence(struct asb_job *job)
 	asb_job_audit_end(job);
 }
 
+/* A client that reads slowly is waited for; one that is not there can't be. */
+static bool may_spool(const struct asb_job *job)
+{
+	return job->detached || job->session->conn == NULL;
+}
+
 void asb_run_settle(void)
 {
 	for (int i = 0; i < ASB_MAX_JOBS; i++) {
@@ -206,6 +212,7 @@ void asb_run_settle(void)
 		/* A terminal that nobody looks at any more hangs up, as a pipe breaks. */
 		if (job->in.terminal && job->out.stopped)
 			asb_input_stop(&job->in);
+		job->out.spools = job->err.spools = may_spool(job);
 		asb_input_settle(&job->in);
 		asb_output_settle(&job->out);
 		asb_output_settle(&job->err);

@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "shim/conn.h"
 #include "shim/job.h"
 #include "shim/limits.h"
 #include "shim/tree.h"
@@ -43,20 +42,19 @@ struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN])
 	return NULL;
 }
 
-void asb_session_resume(struct asb_session *session, uint32_t lease_ms, struct asb_conn *conn)
+struct asb_conn *asb_session_resume(struct asb_session *session, uint32_t lease_ms,
+				    struct asb_conn *conn)
 {
 	struct asb_conn *old = session->conn;
 
 	session->conn = conn;
 	session->lease_ms = lease_ms;
 	asb_timer_stop(&session->lease);
-	if (old != NULL) {
+	if (old != NULL)
 		asb_job_let_go_all(session);
-		old->session = NULL;
-		asb_conn_drop(old);
-	}
 	for (struct asb_job *job = session->first; job != NULL; job = job->next)
 		asb_job_untell(job);
+	return old;
 }
 
 struct asb_job *asb_session_turn(struct asb_session *session)

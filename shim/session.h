@@ -35,8 +35,10 @@ struct asb_session *asb_session_open(const uint8_t id[ASB_ID_LEN], uint32_t leas
 				     struct asb_conn *conn);
 struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN]);
 
-/* Another connection takes the session up; one that it still has is dropped. All is told again. */
-void asb_session_resume(struct asb_session *session, uint32_t lease_ms, struct asb_conn *conn);
+/* Another connection takes the session up; all is told again. Returns the one that it still had,
+ * for the caller to drop, or NULL. */
+struct asb_conn *asb_session_resume(struct asb_session *session, uint32_t lease_ms,
+				    struct asb_conn *conn);
 
 /* The job whose turn it is; its next turn comes after those of all others. There is at least one.
  */

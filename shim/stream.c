@@ -2,18 +2,20 @@
 #include "shim/stream.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/pty.h"
+#include "shim/memory.h"
+#include "shim/say.h"
 
 /* A frame smaller than this is only sent when there is no more to send: the buffer is nearly full.
  */
 #define WORTH_A_FRAME 4096u
-/* What a detached job drops at once. */
+/* What a detached job without a reader holds in memory before it goes to a file. */
+#define WORTH_A_FILE 65536u
+/* What is moved to a file, or dropped, at once. */
 #define ROOM 131072u
-/* Consumed bytes that are worth a CREDIT while more is waiting. */
-#define WORTH_A_CREDIT 65536u
 
 static void output_ready(struct asb_watch *watch, short events)
 {
@@ -45,6 +47,8 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 {
 	asb_ring_init(&o->ring, o->ring.bytes, o->ring.size);
 	asb_checksum_init(&o->sum);
+	o->spool = (struct asb_spool){.open = false};
+	o->spools = false;
 	o->number = number;
 	o->consumed = 0;
 	o->sent = 0;
@@ -59,6 +63,12 @@ int asb_output_open(struct asb_output *o, uint8_t number, int fd, uint64_t limit
 	return fd < 0 ? 0 : asb_watch_open(&o->watch, fd, output_ready, o);
 }
 
+static void consume(struct asb_output *o, uint64_t upto)
+{
+	asb_spool_consume(&o->spool, upto);
+	asb_ring_consume(&o->ring, upto);
+}
+
 int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
 {
 	if (o->stopped)
@@ -66,7 +76,7 @@ int asb_output_credit(struct asb_output *o, uint64_t consumed, uint64_t limit)
 	if (consumed > o->most)
 		return -1;
 	if (!o->keeps)
-		asb_ring_consume(&o->ring, consumed);
+		consume(o, consumed);
 	if (consumed > o->consumed)
 		o->consumed = consumed;
 	if (consumed > o->read)
@@ -93,7 +103,7 @@ void asb_output_keep(struct asb_output *o, bool drops)
 
 uint64_t asb_output_start(const struct asb_output *o)
 {
-	return o->ring.start;
+	return asb_spool_is_empty(&o->spool) ? o->ring.start : o->spool.start;
 }
 
 uint64_t asb_output_attach(struct asb_output *o, uint64_t from, uint64_t limit)
@@ -119,12 +129,39 @@ void asb_output_detach(struct asb_output *o)
 
 /* What a detached job keeps, it gives up when there is no room: what was read, or, if it may drop
  * and nobody is there to miss it, anything. */
-static void make_room(struct asb_output *o)
+static void give_up(struct asb_output *o)
 {
-	uint64_t until = o->ring.start + ROOM;
+	uint64_t until = asb_output_start(o) + ROOM;
 	uint64_t most = o->attached ? o->consumed : o->drops ? o->ring.end : o->read;
 
-	asb_ring_consume(&o->ring, until < most ? until : most);
+	consume(o, until < most ? until : most);
+}
+
+static void make_room(struct asb_output *o)
+{
+	size_t n = asb_ring_used(&o->ring);
+
+	/* Without a reader all of it, so that many jobs that wait for one need little memory. */
+	if (o->spools && o->keeps && !o->attached && n >= WORTH_A_FILE) {
+		if (asb_spool_take(&o->spool, &o->ring, n) == n)
+			asb_memory_give_back(o->ring.bytes, o->ring.size);
+	}
+	if (asb_ring_room(&o->ring) > 0)
+		return;
+	if (o->spools && asb_spool_take(&o->spool, &o->ring, ROOM) > 0)
+		return;
+	if (!o->keeps)
+		return;
+	give_up(o);
+	if (o->spools && asb_ring_room(&o->ring) == 0)
+		(void)asb_spool_take(&o->spool, &o->ring, ROOM);
+}
+
+void asb_output_release(struct asb_output *o)
+{
+	if (o->ring.end > 0)
+		asb_memory_give_back(o->ring.bytes, o->ring.size);
+	consume(o, o->ring.end);
 }
 
 void asb_output_stop(struct asb_output *o)
@@ -137,7 +174,7 @@ void asb_output_stop(struct asb_output *o)
 	o->stopped = true;
 	asb_output_close(o);
 	o->consumed = o->sent = o->most = o->ring.end;
-	asb_ring_consume(&o->ring, o->ring.end);
+	consume(o, o->ring.end);
 }
 
 void asb_output_close(struct asb_output *o)
@@ -151,8 +188,7 @@ void asb_output_settle(struct asb_output *o)
 
 	if (o->skips)
 		o->consumed = o->sent = o->most = o->ring.end;
-	if (o->keeps && asb_ring_room(&o->ring) == 0)
-		make_room(o);
+	make_room(o);
 	full = asb_ring_room(&o->ring) == 0;
 	if (o->full && !full)
 		o->active = asb_now();
@@ -183,6 +219,36 @@ static size_t smallest(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	return (size_t)(least < d ? least : d);
 }
 
+static void was_sent(struct asb_output *o, size_t n)
+{
+	o->sent += n;
+	if (o->sent > o->most)
+		o->most = o->sent;
+}
+
+/* The same out of the file. */
+static bool spooled_data(struct asb_output *o, struct asb_out *out, uint32_t channel)
+{
+	const size_t headers = ASB_FRAME_HEADER + ASB_DATA_HEADER;
+	uint64_t end = o->ring.start < o->limit ? o->ring.start : o->limit;
+	size_t n = smallest(end - o->sent, ASB_DATA_MAX, asb_out_room(out) - headers, SIZE_MAX);
+	uint8_t *to;
+
+	if (n < end - o->sent && n < WORTH_A_FRAME)
+		return false;
+	to = asb_out_reserve(out, ASB_DATA, o->number, channel, ASB_DATA_HEADER + n);
+	if (to == NULL)
+		return false;
+	asb_put64(to, o->sent);
+	if (asb_spool_copy(&o->spool, o->sent, to + ASB_DATA_HEADER, n) != n) {
+		/* Nobody gets these bytes any more; the client will find the gap. */
+		asb_say("kept output cannot be read: %s", strerror(errno));
+		memset(to + ASB_DATA_HEADER, 0, n);
+	}
+	was_sent(o, n);
+	return true;
+}
+
 bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel)
 {
 	const size_t headers = ASB_FRAME_HEADER + ASB_DATA_HEADER;
@@ -193,6 +259,8 @@ bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel
 
 	if (!asb_output_has_data(o) || room <= headers)
 		return false;
+	if (o->sent < o->ring.start)
+		return spooled_data(o, out, channel);
 	due = (o->ring.end < o->limit ? o->ring.end : o->limit) - o->sent;
 	n = smallest(due, ASB_DATA_MAX, room - headers, SIZE_MAX);
 	if (n < due && n < WORTH_A_FRAME)
@@ -202,9 +270,7 @@ bool asb_output_data(struct asb_output *o, struct asb_out *out, uint32_t channel
 		return false;
 	asb_put64(to, o->sent);
 	(void)asb_ring_copy(&o->ring, o->sent, to + ASB_DATA_HEADER, n);
-	o->sent += n;
-	if (o->sent > o->most)
-		o->most = o->sent;
+	was_sent(o, n);
 	return true;
 }
 
@@ -220,194 +286,4 @@ bool asb_output_end(struct asb_output *o, struct asb_out *out, uint32_t channel)
 	asb_put64(to, o->ring.end);
 	o->ended = true;
 	return true;
-}
-
-static void input_ready(struct asb_watch *watch, short events)
-{
-	struct asb_input *in = watch->owner;
-
-	/* Without a reader the write end is in error for ever, whether we have something to write
-	 * or not. */
-	if ((events & (POLLERR | POLLNVAL)) != 0)
-		asb_input_stop(in);
-	/* Writing itself is done by asb_input_settle, which follows every event. */
-}
-
-int asb_input_open(struct asb_input *in, int fd, bool terminal)
-{
-	asb_ring_init(&in->ring, in->ring.bytes, in->ring.size);
-	in->written = 0;
-	in->limit = ASB_STDIN_LIMIT;
-	in->told = 0;
-	in->ended = false;
-	in->stopped = fd < 0;
-	in->quit = false;
-	in->say_stop = false;
-	in->terminal = terminal;
-	in->in_line = false;
-	in->end_typed = false;
-	in->say_credit = false;
-	in->taken = 0;
-	if (fd < 0)
-		return 0;
-	return asb_watch_open(&in->watch, fd, input_ready, in);
-}
-
-const char *asb_input_data(struct asb_input *in, const struct asb_frame *frame)
-{
-	uint64_t offset = asb_get64(frame->payload);
-	size_t n = frame->length - ASB_DATA_HEADER;
-	const uint8_t *bytes = frame->payload + ASB_DATA_HEADER;
-	uint64_t known = in->ring.end - offset;
-
-	if (in->ended && (offset > in->ring.end || known < n))
-		return "data after the end of stdin";
-	if (offset > in->ring.end)
-		return "data of stdin is missing";
-	if (n > in->limit || offset > in->limit - n)
-		return "data of stdin beyond its limit";
-	if (known >= n)
-		return NULL; /* all of it was received before */
-	if (in->stopped) {
-		/* Nobody wants it, but the count goes on: a client that waits for credit would wait
-		 * for ever. */
-		in->ring.end += n - known;
-		in->ring.start = in->ring.end;
-		return NULL;
-	}
-	(void)asb_ring_write(&in->ring, bytes + known, n - (size_t)known);
-	return NULL;
-}
-
-const char *asb_input_end(struct asb_input *in, uint64_t offset)
-{
-	if (offset != in->ring.end)
-		return "the end of stdin is not where its data ended";
-	in->ended = true;
-	return NULL;
-}
-
-static void drop_input(struct asb_input *in)
-{
-	if (in->stopped)
-		return;
-	in->stopped = true;
-	/* A client that has sent everything, all of which was taken, needs to know nothing. */
-	in->quit = !in->ended || asb_ring_used(&in->ring) > 0;
-	in->say_stop = in->quit;
-	asb_ring_consume(&in->ring, in->ring.end);
-}
-
-void asb_input_stop(struct asb_input *in)
-{
-	asb_watch_close(&in->watch);
-	drop_input(in);
-}
-
-/* The last of n bytes in one or two pieces. */
-static uint8_t last_of(const struct iovec iov[2], size_t n)
-{
-	size_t first = iov[0].iov_len;
-
-	return n <= first ? ((const uint8_t *)iov[0].iov_base)[n - 1]
-			  : ((const uint8_t *)iov[1].iov_base)[n - first - 1];
-}
-
-static void drain_input(struct asb_input *in)
-{
-	struct iovec iov[2];
-	int pieces = asb_ring_peek(&in->ring, in->ring.start, SIZE_MAX, iov);
-	ssize_t n;
-
-	if (pieces == 0)
-		return;
-	n = writev(in->watch.fd, iov, pieces);
-	if (n > 0) {
-		uint8_t last = last_of(iov, (size_t)n);
-
-		in->in_line = last != '\n' && last != '\r';
-		in->written += (uint64_t)n;
-		asb_ring_consume(&in->ring, in->ring.start + (uint64_t)n);
-	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		if (in->terminal)
-			drop_input(in); /* closing it would hang up on the command */
-		else
-			asb_input_stop(in);
-	}
-}
-
-/* Not waited for without need: without a process at the other end it is hung up for ever. */
-static void settle_terminal(struct asb_input *in)
-{
-	bool more = asb_ring_used(&in->ring) > 0;
-
-	if (!more && in->ended && !in->stopped && !in->end_typed) {
-		in->end_typed = asb_pty_type_end(in->watch.fd, &in->in_line);
-		more = !in->end_typed;
-	}
-	if (more)
-		asb_watch_want(&in->watch, POLLOUT);
-	else
-		asb_watch_rest(&in->watch);
-}
-
-void asb_input_settle(struct asb_input *in)
-{
-	if (!asb_watch_is_open(&in->watch))
-		return;
-	drain_input(in);
-	if (!asb_watch_is_open(&in->watch))
-		return;
-	if (in->terminal)
-		settle_terminal(in);
-	else if (asb_ring_used(&in->ring) > 0)
-		asb_watch_want(&in->watch, POLLOUT);
-	else if (in->ended)
-		asb_watch_close(&in->watch);
-	else
-		asb_watch_want(&in->watch, 0);
-}
-
-static bool tell_credit(struct asb_input *in, struct asb_out *out, uint32_t channel)
-{
-	uint64_t consumed = in->ring.start > in->taken ? in->ring.start : in->taken;
-	uint8_t *to;
-
-	if (!in->say_credit && (in->ended || consumed == in->told))
-		return true;
-	if (!in->say_credit && consumed - in->told < WORTH_A_CREDIT && asb_ring_used(&in->ring) > 0)
-		return true;
-	to = asb_out_reserve(out, ASB_CREDIT, ASB_STDIN, channel, 16);
-	if (to == NULL)
-		return false;
-	in->say_credit = false;
-	in->told = consumed;
-	if (in->limit < consumed + in->ring.size)
-		in->limit = consumed + in->ring.size;
-	asb_put64(to, consumed);
-	asb_put64(to + 8, in->limit);
-	return true;
-}
-
-void asb_input_untell(struct asb_input *in)
-{
-	in->say_stop = in->quit;
-	in->say_credit = true;
-}
-
-void asb_input_attach(struct asb_input *in)
-{
-	in->taken = in->ring.end;
-	in->say_stop = in->stopped || in->ended;
-	in->say_credit = true;
-}
-
-bool asb_input_tell(struct asb_input *in, struct asb_out *out, uint32_t channel)
-{
-	if (in->say_stop) {
-		if (!asb_out_frame(out, ASB_STOP, ASB_STDIN, channel, NULL, 0))
-			return false;
-		in->say_stop = false;
-	}
-	return tell_credit(in, out, channel);
 }

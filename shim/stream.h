@@ -3,7 +3,8 @@
  * stream.h - the three streams of a job between its pipes and the frames (docs/protocol.md §5).
  *
  * Output: pipe -> ring -> DATA. A byte leaves the ring when the client has consumed it, of a
- * detached job only when its room is needed. Input: DATA
+ * detached job only when its room is needed. While nobody reads, the oldest bytes of a full ring go
+ * to a file (spool.h). Input: DATA
  * -> ring -> pipe; a byte is consumed when it was written to the pipe. A terminal is like a pipe in
  * each direction, both of which are its master (pty.h). A pipe is only waited for
  * while its ring can take or give something, so a stream without credit stops itself and nothing
@@ -20,9 +21,11 @@
 #include "shim/out.h"
 #include "shim/protocol/frame.h"
 #include "shim/protocol/ring.h"
+#include "shim/spool.h"
 
 struct asb_output {
 	struct asb_ring ring;
+	struct asb_spool spool; /* what is older than the ring */
 	struct asb_watch watch; /* open until end of file, STOP or the end of the job */
 	struct asb_checksum sum;
 	uint8_t number;	   /* enum asb_stream */
@@ -33,6 +36,7 @@ struct asb_output {
 	int64_t active; /* when it was last not silent */
 	bool full;	/* the ring was, at the last asb_output_settle */
 	bool stopped;	/* the client reads no more */
+	bool spools;	/* a file may be used: nobody reads, or somebody will once more */
 	bool keeps;	/* of a detached job */
 	bool drops;	/* without a reader the oldest bytes make room */
 	bool attached;	/* there is a reader; of a detached job only */
@@ -77,7 +81,9 @@ void asb_output_detach(struct asb_output *o);
 uint64_t asb_output_start(const struct asb_output *o);
 /* Closes the pipe; what is in the ring still goes out. */
 void asb_output_close(struct asb_output *o);
-/* Waits for the pipe or not, as there is room. */
+/* Frees what is kept. */
+void asb_output_release(struct asb_output *o);
+/* Makes room, and waits for the pipe or not, as there is some. */
 void asb_output_settle(struct asb_output *o);
 /* Closed, and everything was sent. */
 bool asb_output_is_sent(const struct asb_output *o);

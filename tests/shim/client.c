@@ -16,6 +16,14 @@
 
 #include <cmocka.h>
 
+#define XXH_STATIC_LINKING_ONLY
+#define XXH_INLINE_ALL
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <xxhash.h>
+#pragma GCC diagnostic pop
+
 #define KEEP (1u << 20) /* bytes of an output that are kept for looking at */
 #define CREDIT_EVERY 524288u
 
@@ -109,16 +117,23 @@ void client_cut(struct client *c)
 	reap(c);
 }
 
+void client_forget_last(struct client *c)
+{
+	struct job *job = c->jobs[--c->job_count];
+
+	for (int i = 0; i < 2; i++) {
+		free(job->output[i].bytes);
+		(void)XXH64_freeState(job->output[i].sum);
+	}
+	free(job->spec);
+	free(job);
+}
+
 void client_close(struct client *c)
 {
 	client_cut(c);
-	for (int i = 0; i < c->job_count; i++) {
-		free(c->jobs[i]->output[0].bytes);
-		free(c->jobs[i]->output[1].bytes);
-		free(c->jobs[i]->spec);
-		free(c->jobs[i]);
-	}
-	c->job_count = 0;
+	while (c->job_count > 0)
+		client_forget_last(c);
 }
 
 void client_kill(struct client *c)
@@ -319,6 +334,7 @@ static void take_data(struct client *c, struct job *job, const struct asb_frame 
 		assert_true(asb_get64(frame->payload) == o->total);
 	}
 	assert_true(o->total + n <= o->limit);
+	assert_int_equal(XXH64_update(o->sum, bytes, n), XXH_OK);
 	if (n < room)
 		room = n;
 	memcpy(o->bytes + o->kept, bytes, room);
@@ -326,6 +342,13 @@ static void take_data(struct client *c, struct job *job, const struct asb_frame 
 	o->bytes[o->kept] = '\0';
 	o->total += n;
 	give_credit(c, job, which);
+}
+
+/* What was stopped arrives incomplete, which is for the test to judge. */
+static void check_sum(const struct received *o, uint64_t bytes, uint64_t sum)
+{
+	if (!o->partial && o->total == bytes)
+		assert_true(XXH64_digest(o->sum) == sum);
 }
 
 static void take_job_frame(struct client *c, struct job *job, const struct asb_frame *frame)
@@ -368,9 +391,12 @@ static void take_job_frame(struct client *c, struct job *job, const struct asb_f
 		assert_int_equal(frame->length, 20);
 		job->started = job->attached = true;
 		job->pid = asb_get32(frame->payload);
-		for (int i = 0; i < 2; i++)
-			job->output[i].total = job->output[i].told =
-				asb_get64(frame->payload + 4 + 8 * i);
+		for (int i = 0; i < 2; i++) {
+			uint64_t first = asb_get64(frame->payload + 4 + 8 * i);
+
+			job->output[i].total = job->output[i].told = first;
+			job->output[i].partial = first > 0;
+		}
 		break;
 	case ASB_DETACH:
 		job->detached = true;
@@ -381,6 +407,8 @@ static void take_job_frame(struct client *c, struct job *job, const struct asb_f
 	case ASB_EXIT:
 		assert_true(job->output[0].ended && job->output[1].ended);
 		parse_record(&job->record, frame->payload, frame->length);
+		check_sum(&job->output[0], job->record.stdout_bytes, job->record.stdout_sum);
+		check_sum(&job->output[1], job->record.stderr_bytes, job->record.stderr_sum);
 		job->exits++;
 		if (!c->no_ack)
 			client_send(c, ASB_ACK, 0, job->channel, NULL, 0);
@@ -561,6 +589,8 @@ static struct job *new_job(struct client *c)
 		job->output[i].bytes = malloc(KEEP + 1);
 		assert_non_null(job->output[i].bytes);
 		job->output[i].bytes[0] = '\0';
+		job->output[i].sum = XXH64_createState();
+		assert_int_equal(XXH64_reset(job->output[i].sum, 0), XXH_OK);
 		job->output[i].limit = ASB_OUTPUT_LIMIT;
 		job->output[i].window = 1 << 20;
 	}

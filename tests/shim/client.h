@@ -38,6 +38,8 @@ struct received {
 	uint64_t told; /* consumed, as PID 1 was told */
 	uint64_t window;
 	bool ended;
+	void *sum; /* of all bytes, compared with the record's when the stream began at 0 */
+	bool partial;
 };
 
 /* What LISTED says. */
@@ -125,6 +127,8 @@ void client_open(struct client *c, const struct sandbox *box, uint32_t lease_ms)
 void client_hello(struct client *c, uint32_t lease_ms, unsigned version);
 /* Closes; kills `connect` when it doesn't leave by itself. Frees the jobs. */
 void client_close(struct client *c);
+/* Frees the job that was started last. */
+void client_forget_last(struct client *c);
 /* The connection is gone without a word. */
 void client_kill(struct client *c);
 /* The same, but the jobs stay for client_resume. */

@@ -61,5 +61,6 @@ int main(int argc, char **argv)
 	failed += asb_test_mux();
 	failed += asb_test_resume();
 	failed += asb_test_detached();
+	failed += asb_test_spool();
 	return failed == 0 ? 0 : 1;
 }

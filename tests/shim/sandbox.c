@@ -184,6 +184,38 @@ void sandbox_limit_files(unsigned soft, unsigned hard)
 	files = (struct rlimit){.rlim_cur = soft, .rlim_max = hard};
 }
 
+static enum sandbox_storage storage;
+
+void sandbox_limit_storage(enum sandbox_storage what)
+{
+	storage = what;
+}
+
+/* A new /tmp, with the shim in it. */
+static void limit_storage(void)
+{
+	const struct rlimit cut = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20};
+	int shim = open(beside(""), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char source[64];
+
+	if (storage == STORAGE_ANY)
+		return;
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", shim);
+	if (mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777,size=1m") < 0 ||
+	    mkdir(beside(""), 0755) < 0 || mount(source, beside(""), NULL, MS_BIND, NULL) < 0 ||
+	    mkdir("/tmp/asb-small", 0777) < 0 ||
+	    mount("tmpfs", "/tmp/asb-small", "tmpfs", 0, "mode=1777,size=4m") < 0 ||
+	    mount("tmpfs", "/tmp", "tmpfs", MS_REMOUNT | MS_RDONLY, "") < 0) {
+		fprintf(stderr, "shim-test: cannot mount /tmp: %s\n", strerror(errno));
+		_exit(1);
+	}
+	if (storage != STORAGE_NONE)
+		(void)setenv("TMPDIR", "/tmp/asb-small", 1);
+	(void)setenv("HOME", "/proc", 1);
+	if (chdir("/proc") < 0 || (storage == STORAGE_CUT && setrlimit(RLIMIT_FSIZE, &cut) < 0))
+		_exit(1);
+}
+
 /* As make's children do; libc has no call for it. */
 static void ignore_33(void)
 {
@@ -211,6 +243,7 @@ static _Noreturn void become_init(int go, int out, int err)
 	if (files.rlim_max > 0 && setrlimit(RLIMIT_NOFILE, &files) < 0)
 		_exit(1);
 	drop_rights();
+	limit_storage(); /* with the capabilities that exec will drop */
 	dup2(open("/dev/null", O_RDONLY), 0);
 	dup2(out, 1);
 	dup2(err, 2);

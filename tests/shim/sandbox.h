@@ -28,6 +28,13 @@ bool shim_is_instrumented(void);
 /* How many descriptors the next sandboxes may have, at first and at most; 0: as many as we. */
 void sandbox_limit_files(unsigned soft, unsigned hard);
 
+/*
+ * Where the next sandboxes can write: what they can by themselves; $TMPDIR of 4 MiB, which is
+ * /tmp/asb-small; the same and files of at most 1 MiB; nowhere.
+ */
+enum sandbox_storage { STORAGE_ANY, STORAGE_SMALL, STORAGE_CUT, STORAGE_NONE };
+void sandbox_limit_storage(enum sandbox_storage storage);
+
 /* Starts PID 1. `piped`: its stdout is a pipe that nobody reads unless the test does. Ends the
  * program on failure. */
 void sandbox_start(struct sandbox *box, bool piped);

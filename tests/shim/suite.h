@@ -41,5 +41,6 @@ int asb_test_limits(void);
 int asb_test_mux(void);
 int asb_test_resume(void);
 int asb_test_detached(void);
+int asb_test_spool(void);
 
 #endif

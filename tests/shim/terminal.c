@@ -121,6 +121,8 @@ static void keys_are_signals(void **state)
 
 	job = start_terminal(c, "echo ready; exec sleep 100");
 	expect(c, job, "ready");
+	/* Until then it is a shell, and bash does not die of QUIT. */
+	assert_true(sandbox_wait_count(&s->box, "sleep", "S", 1, WAIT_MS));
 	type(c, job, "\034");
 	job_wait(c, job);
 	assert_string_equal(job->record.signal, "QUIT");
