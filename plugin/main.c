@@ -20,6 +20,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_exec,
 	&asb_command_cp,
 	&asb_command_session,
+	&asb_command_port_forward,
 	&asb_command_list,
 	&asb_command_suspend,
 	&asb_command_resume,

@@ -7,13 +7,12 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "shim/fds.h"
 #include "shim/loop.h"
 #include "shim/peer.h"
-#include "shim/protocol/ring.h"
+#include "shim/relay.h"
 #include "shim/say.h"
 
 #define EXIT_FAILED 125
@@ -21,14 +20,6 @@
 #define WAIT_MS 2000	/* for PID 1's socket */
 #define WAIT_FIRST_MS 5 /* first pause, doubled each time */
 #define WAIT_LONGEST_MS 160
-
-/* One direction. At its end nothing more is read; broken, nothing more can be written and what is
- * read is dropped. */
-struct way {
-	struct asb_ring ring;
-	bool ended;
-	bool broken;
-};
 
 static uint8_t up_bytes[BUFFER];
 static uint8_t down_bytes[BUFFER];
@@ -85,57 +76,20 @@ int asb_connect_reach(void)
 	return fd;
 }
 
-static bool wants_input(const struct way *way)
-{
-	return !way->ended && asb_ring_room(&way->ring) > 0;
-}
-
-static void take(struct way *way, int fd)
-{
-	struct iovec iov[2];
-	int pieces = asb_ring_space(&way->ring, iov);
-	ssize_t n;
-
-	if (pieces == 0)
-		return;
-	n = readv(fd, iov, pieces);
-	if (n > 0)
-		asb_ring_produced(&way->ring, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		way->ended = true;
-}
-
-static void give(struct way *way, int fd)
-{
-	struct iovec iov[2];
-	int pieces = asb_ring_peek(&way->ring, way->ring.start, BUFFER, iov);
-	ssize_t n;
-
-	if (pieces == 0)
-		return;
-	n = way->broken ? -1 : writev(fd, iov, pieces);
-	if (n > 0) {
-		asb_ring_consume(&way->ring, way->ring.start + (uint64_t)n);
-	} else if (way->broken || (errno != EAGAIN && errno != EINTR)) {
-		/* Still read, as the writer at the other end must not be stuck with it. */
-		way->broken = true;
-		asb_ring_consume(&way->ring, way->ring.end);
-	}
-}
-
 enum { IN, OUT, SOCKET, FDS };
 
-static void prepare(struct pollfd fds[FDS], int sock, const struct way *up, const struct way *down)
+static void prepare(struct pollfd fds[FDS], int sock, const struct asb_relay *up,
+		    const struct asb_relay *down)
 {
 	short events = 0;
 
-	if (wants_input(down))
+	if (asb_relay_wants(down))
 		events |= POLLIN;
 	if (asb_ring_used(&up->ring) > 0)
 		events |= POLLOUT;
 	/* A descriptor that nothing can be done with is left out: its hang-up would wake us for
 	 * ever. */
-	fds[IN] = (struct pollfd){.fd = wants_input(up) ? STDIN_FILENO : -1, .events = POLLIN};
+	fds[IN] = (struct pollfd){.fd = asb_relay_wants(up) ? STDIN_FILENO : -1, .events = POLLIN};
 	fds[SOCKET] = (struct pollfd){.fd = events != 0 ? sock : -1, .events = events};
 	/* Without POLLOUT this only tells that nobody reads stdout any more. */
 	fds[OUT] = (struct pollfd){.fd = STDOUT_FILENO,
@@ -144,28 +98,27 @@ static void prepare(struct pollfd fds[FDS], int sock, const struct way *up, cons
 
 static int copy(int sock)
 {
-	struct way up = {.ended = false};
-	struct way down = {.ended = false};
+	struct asb_relay up, down;
 	bool shut = false;
 
-	asb_ring_init(&up.ring, up_bytes, BUFFER);
-	asb_ring_init(&down.ring, down_bytes, BUFFER);
+	asb_relay_init(&up, up_bytes, BUFFER);
+	asb_relay_init(&down, down_bytes, BUFFER);
 	for (;;) {
 		struct pollfd fds[FDS];
 
 		prepare(fds, sock, &up, &down);
 		(void)asb_loop_wait(fds, FDS, -1);
 		if (fds[IN].revents != 0)
-			take(&up, STDIN_FILENO);
-		if (fds[SOCKET].revents != 0 && wants_input(&down))
-			take(&down, sock);
-		give(&up, sock);
-		give(&down, STDOUT_FILENO);
+			asb_relay_take(&up, STDIN_FILENO);
+		if (fds[SOCKET].revents != 0 && asb_relay_wants(&down))
+			asb_relay_take(&down, sock);
+		asb_relay_give(&up, sock);
+		asb_relay_give(&down, STDOUT_FILENO);
 		if (down.broken || (fds[OUT].revents & (POLLERR | POLLNVAL)) != 0)
 			return EXIT_FAILED;
-		if (down.ended && asb_ring_used(&down.ring) == 0)
+		if (asb_relay_done(&down))
 			return 0;
-		if (up.ended && asb_ring_used(&up.ring) == 0 && !shut) {
+		if (asb_relay_done(&up) && !shut) {
 			(void)shutdown(sock, SHUT_WR);
 			shut = true;
 		}

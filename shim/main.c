@@ -7,6 +7,7 @@
 #include "shim/connect.h"
 #include "shim/connect_mux.h"
 #include "shim/file.h"
+#include "shim/forward.h"
 #include "shim/init.h"
 #include "shim/protocol/frame.h"
 #include "shim/say.h"
@@ -38,6 +39,7 @@ static const struct {
 } commands[] = {
 	{"put", asb_file_put},
 	{"get", asb_file_get},
+	{"forward", asb_forward},
 };
 
 static const struct {
@@ -64,6 +66,6 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "connect") == 0 && strcmp(argv[2], "mux") == 0)
 		return asb_connect_mux();
-	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version | put ... | get ...");
+	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version | put ... | get ... | forward ...");
 	return EXIT_USAGE;
 }

@@ -105,7 +105,7 @@ extern const struct asb_command asb_command_pool; /* sandboxes that wait */
 /* Sandboxes that stay. */
 extern const struct asb_command asb_command_create, asb_command_exec, asb_command_list,
 	asb_command_suspend, asb_command_resume, asb_command_extend, asb_command_delete,
-	asb_command_logs, asb_command_session;
+	asb_command_logs, asb_command_session, asb_command_port_forward;
 
 /* Their files. */
 extern const struct asb_command asb_command_cp;

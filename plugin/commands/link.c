@@ -25,6 +25,15 @@ int asb_link_plan(struct asb_run *run, const struct asb_context *context, const 
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+#define NO_STATUS "no exit status was received: "
+
+/* There may be many commands, or none that anybody waits for. */
+static const char *without_status(const char *message)
+{
+	return strncmp(message, NO_STATUS, strlen(NO_STATUS)) == 0 ? message + strlen(NO_STATUS)
+								   : message;
+}
+
 /* The sandbox knows more than a connection that ended because of it. `err` says how that was
  * noticed. */
 static int explain_loss(struct asb_link *link, struct asb_error *err)
@@ -39,9 +48,9 @@ static int explain_loss(struct asb_link *link, struct asb_error *err)
 	}
 	status = asb_sandbox_post_mortem(link->run->sandbox, &pod);
 	if (status == ASB_STATUS_PLUGIN)
-		asb_fail(err, "%s (%s)", pod.message, cause);
+		asb_fail(err, "%s (%s)", without_status(pod.message), without_status(cause));
 	else
-		asb_fail(err, "%s", pod.message);
+		asb_fail(err, "%s", without_status(pod.message));
 	err->status = ASB_STATUS_PLUGIN;
 	if (pod.hint[0] != '\0')
 		asb_hint(err, "%s", pod.hint);
