@@ -57,8 +57,7 @@ const struct asb_command asb_command_run = {
 		"to the command, a second one ends everything at once. A connection that is lost "
 		"is made again, for two minutes, and the command goes on: no byte of its input or "
 		"output is lost, and it runs once. Whatever happens to this program, the Sandbox "
-		"ends when its lease runs out.
-		"
+		"ends when its lease runs out.\n"
 		"Exit status: that of the command; 128+n when signal n killed it, 124 when "
 		"--timeout was reached, 126 when the program can't be executed, 127 when there is "
 		"none, 125 when the plugin failed or no exit status was received, 2 when the "
