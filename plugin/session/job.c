@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <uuid/uuid.h>
 
 #include "plugin/session/session_internal.h"
 
@@ -19,59 +18,6 @@ static const struct asb_job_stream *stream_of_const(const struct asb_job *job,
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static struct asb_job *job_new(struct asb_session *session, const struct asb_job_spec *spec)
-{
-	struct asb_job *job = asb_calloc(1, sizeof(*job));
-
-	job->session = session;
-	job->channel = ++session->last_channel;
-	job->view.failed_text = "";
-	job->view.stdin_open = spec->has_stdin || spec->tty;
-	job->tty = spec->tty;
-	job->rows = spec->rows;
-	job->columns = spec->columns;
-	uuid_generate_random(job->id);
-	asb_buffer_init(&job->spec);
-	asb_job_input_init(&job->in);
-	for (int i = 0; i < 2; i++) {
-		job->streams[i].limit = ASB_SESSION_WINDOW;
-		asb_checksum_init(&job->streams[i].checksum);
-	}
-	if (session->job_count == session->job_capacity) {
-		session->job_capacity = session->job_capacity * 2 + 16;
-		session->jobs =
-			asb_realloc(session->jobs, session->job_capacity * sizeof(*session->jobs));
-	}
-	session->jobs[session->job_count++] = job;
-	return job;
-}
-
-struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
-			      struct asb_error *err)
-{
-	struct asb_buffer bytes = ASB_BUFFER_INIT;
-	struct asb_job *job;
-
-	if (asb_failed(&session->failure)) {
-		*err = session->failure;
-		return NULL;
-	}
-	if (session->bye_sent || session->bye_received) {
-		asb_fail(err, "the session is over");
-		return NULL;
-	}
-	if (asb_spec_encode(spec, &bytes, err) != 0) {
-		asb_buffer_release(&bytes);
-		return NULL;
-	}
-	job = job_new(session, spec);
-	job->spec = bytes;
-	job->held = spec->tty && !session->greeted;
-	if (!job->held)
-		asb_job_send_spec(job);
-	return job;
-}
-
 void asb_job_destroy(struct asb_job *job)
 {
 	for (int i = 0; i < 2; i++)
@@ -83,20 +29,6 @@ void asb_job_destroy(struct asb_job *job)
 	free(job);
 }
 
-void asb_job_free(struct asb_job *job)
-{
-	if (job == NULL)
-		return;
-	if (!asb_job_active(job) || job->held) {
-		asb_session_forget(job->session, job);
-		return;
-	}
-	asb_job_discard(job, ASB_STDOUT);
-	asb_job_discard(job, ASB_STDERR);
-	asb_job_signal(job, "KILL");
-	job->abandoned = true;
-}
-
 void asb_job_settle(struct asb_job *job, enum asb_job_state state)
 {
 	job->view.state = state;
@@ -104,6 +36,21 @@ void asb_job_settle(struct asb_job *job, enum asb_job_state state)
 	asb_job_input_stop(job);
 	asb_job_stream_tidy(job, ASB_STDOUT);
 	asb_job_stream_tidy(job, ASB_STDERR);
+}
+
+void asb_job_lose(struct asb_job *job, const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	free(job->error);
+	job->error = asb_calloc(1, sizeof(*job->error));
+	asb_fail(job->error, "no exit status was received: %s", text);
+	job->view.error = job->error;
+	asb_job_settle(job, ASB_JOB_LOST);
 }
 
 const struct asb_job_view *asb_job_view(const struct asb_job *job)

@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plugin/base/printable.h"
 #include "plugin/session/session_internal.h"
-
-void asb_job_lose(struct asb_job *job, const char *format, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	free(job->error);
-	job->error = asb_calloc(1, sizeof(*job->error));
-	asb_fail(job->error, "no exit status was received: %s", text);
-	job->view.error = job->error;
-	asb_job_settle(job, ASB_JOB_LOST);
-}
 
 /* --- job frames ------------------------------------------------------------------------------- */
 

@@ -173,22 +173,6 @@ void asb_job_resize(struct asb_job *job, uint16_t rows, uint16_t columns)
 		send_size(job);
 }
 
-void asb_job_unhold(struct asb_job *job)
-{
-	if (!job->held)
-		return;
-	job->held = false;
-	if (asb_session_offers(job->session, ASB_FEATURE_PTY)) {
-		asb_job_send_spec(job);
-		if (job->rows > 0)
-			send_size(job);
-		return;
-	}
-	job->view.failed = ASB_FAILED_SYSTEM;
-	job->view.failed_text = "its shim is older than this plugin and has no terminals";
-	asb_job_settle(job, ASB_JOB_REFUSED);
-}
-
 /* --- the description, and all of it again ------------------------------------------------------
  */
 

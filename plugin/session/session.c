@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,74 +38,7 @@ void asb_session_free(struct asb_session *session)
 	free(session);
 }
 
-/* --- jobs ------------------------------------------------------------------------------------- */
-
-/* Where the job of that channel is, or would be. */
-static size_t find(const struct asb_session *session, uint32_t channel)
-{
-	size_t low = 0;
-	size_t high = session->job_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (session->jobs[middle]->channel < channel)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-struct asb_job *asb_session_job(const struct asb_session *session, uint32_t channel)
-{
-	size_t at = find(session, channel);
-
-	if (at == session->job_count || session->jobs[at]->channel != channel)
-		return NULL;
-	return session->jobs[at];
-}
-
-void asb_session_forget(struct asb_session *session, struct asb_job *job)
-{
-	size_t at = find(session, job->channel);
-
-	session->job_count--;
-	memmove(session->jobs + at, session->jobs + at + 1,
-		(session->job_count - at) * sizeof(*session->jobs));
-	asb_job_destroy(job);
-}
-
-void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why)
-{
-	size_t i = 0;
-
-	while (i < session->job_count) {
-		struct asb_job *job = session->jobs[i];
-
-		if (asb_job_active(job))
-			asb_job_lose(job, "%s", why->message);
-		if (job->abandoned)
-			asb_session_forget(session, job);
-		else
-			i++;
-	}
-}
-
 /* --- the outgoing queue ----------------------------------------------------------------------- */
-
-void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, uint32_t channel,
-		      const void *head, size_t head_length, const void *body, size_t body_length)
-{
-	uint8_t header[ASB_FRAME_HEADER];
-
-	if (session->write_closed || asb_failed(&session->failure) || asb_failed(&session->loss))
-		return;
-	asb_frame_header(header, type, flags, channel, (uint16_t)(head_length + body_length));
-	asb_buffer_add(&session->out, header, sizeof(header));
-	asb_buffer_add(&session->out, head, head_length);
-	asb_buffer_add(&session->out, body, body_length);
-}
 
 /* What stdin of the jobs has waited for. */
 static void refill(struct asb_session *session)
@@ -143,53 +74,6 @@ static void flush(struct asb_session *session)
 }
 
 /* --- the way in ------------------------------------------------------------------------------- */
-
-void asb_session_fail(struct asb_session *session, const char *format, ...)
-{
-	bool jobs_wait = false;
-	struct asb_error why = ASB_ERROR_INIT;
-	char text[1024];
-	va_list ap;
-
-	if (asb_failed(&session->failure))
-		return;
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	asb_error_clear(&session->loss);
-	asb_fail(&why, "%s", text);
-	for (size_t i = 0; i < session->job_count; i++)
-		jobs_wait |= asb_job_active(session->jobs[i]);
-	asb_fail(&session->failure, "%s%s", jobs_wait ? "no exit status was received: " : "", text);
-	asb_buffer_reset(&session->out);
-	asb_session_lose_jobs(session, &why);
-}
-
-/* One that was never greeted may have begun, too: its next HELLO leaves that open. */
-static bool can_resume(const struct asb_session *session)
-{
-	return session->outlives && !session->bye_sent &&
-	       (!session->greeted || asb_session_offers(session, ASB_FEATURE_RESUME));
-}
-
-void asb_session_lose(struct asb_session *session, const char *format, ...)
-{
-	char text[1024];
-	va_list ap;
-
-	if (asb_failed(&session->failure) || asb_failed(&session->loss))
-		return;
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (!can_resume(session)) {
-		asb_session_fail(session, "%s", text);
-		return;
-	}
-	asb_fail(&session->loss, "%s", text);
-	asb_buffer_reset(&session->out);
-	session->in_start = session->in_end = 0;
-}
 
 static bool alive(const struct asb_session *session)
 {
@@ -264,11 +148,6 @@ void asb_session_outlive(struct asb_session *session)
 	session->outlives = true;
 }
 
-const struct asb_error *asb_session_lost(const struct asb_session *session)
-{
-	return asb_failed(&session->loss) ? &session->loss : NULL;
-}
-
 void asb_session_resume(struct asb_session *session, int fd)
 {
 	if (!asb_failed(&session->loss))
@@ -280,12 +159,6 @@ void asb_session_resume(struct asb_session *session, int fd)
 	asb_session_hello(session);
 	for (size_t i = 0; i < session->job_count; i++)
 		asb_job_again(session->jobs[i]);
-}
-
-void asb_session_give_up(struct asb_session *session, const struct asb_error *why)
-{
-	if (asb_failed(&session->loss))
-		asb_session_fail(session, "%s", why->message);
 }
 
 unsigned asb_session_resumptions(const struct asb_session *session)

@@ -4,11 +4,6 @@
 #include "plugin/base/printable.h"
 #include "plugin/session/session_internal.h"
 
-/* What we can, and may use once the shim has named it too. */
-static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY};
-
-#define FEATURES (sizeof(features) / sizeof(features[0]))
-
 /* --- HELLO ------------------------------------------------------------------------------------ */
 
 void asb_session_hello(struct asb_session *session)
@@ -26,9 +21,9 @@ void asb_session_hello(struct asb_session *session)
 		     sizeof(session->id));
 	asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_PROGRAM, program,
 		     sizeof(program) - 1);
-	for (size_t i = 0; i < FEATURES; i++)
-		asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_FEATURE, features[i],
-			     (uint32_t)strlen(features[i]));
+	for (unsigned i = 0; asb_feature_name(i) != NULL; i++)
+		asb_attr_put(payload, sizeof(payload), &at, ASB_HELLO_FEATURE, asb_feature_name(i),
+			     (uint32_t)strlen(asb_feature_name(i)));
 	if (session->connections++ > 0)
 		asb_attr_put_uint(payload, sizeof(payload), &at, ASB_HELLO_RESUME, 1,
 				  session->greeted ? ASB_RESUME_KNOWN : ASB_RESUME_EITHER);
@@ -74,16 +69,6 @@ struct greeting {
 	bool resumed;
 };
 
-static unsigned feature_bit(const struct asb_attr *attr)
-{
-	for (unsigned i = 0; i < FEATURES; i++) {
-		if (attr->length == strlen(features[i]) &&
-		    memcmp(attr->value, features[i], attr->length) == 0)
-			return 1u << i;
-	}
-	return 0;
-}
-
 static void take_hello_attr(struct asb_session *session, struct greeting *greeting,
 			    const struct asb_attr *attr)
 {
@@ -95,7 +80,7 @@ static void take_hello_attr(struct asb_session *session, struct greeting *greeti
 		asb_printable(session->shim, sizeof(session->shim), attr->value, attr->length);
 		break;
 	case ASB_HELLO_FEATURE:
-		greeting->features |= feature_bit(attr);
+		greeting->features |= asb_feature_bit(attr);
 		break;
 	case ASB_HELLO_INSTANCE:
 		if (attr->length == ASB_ID_LEN)
@@ -157,15 +142,6 @@ static void take_hello(struct asb_session *session, const struct asb_frame *fram
 				 (unsigned)greeting.version, ASB_PROTOCOL_VERSION);
 	else
 		take_greeting(session, &greeting);
-}
-
-bool asb_session_offers(const struct asb_session *session, const char *feature)
-{
-	for (unsigned i = 0; i < FEATURES; i++) {
-		if (strcmp(features[i], feature) == 0)
-			return (session->features >> i & 1) != 0;
-	}
-	return false;
 }
 
 /* --- the other frames of the session ---------------------------------------------------------- */

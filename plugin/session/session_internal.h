@@ -2,13 +2,19 @@
 /*
  * session_internal.h - what the files of plugin/session share (and their unit test looks at).
  *
- *   session.c        the connection: bytes in and out, loss and resume
+ * From the bottom up, each uses only what stands above it here:
+ *
+ *   spec.c           a job's description in bytes
+ *   send.c           the outgoing queue
+ *   feature.c        what both sides can
+ *   job_input.c      what the shim is told of a job, once and, after a resume, again
+ *   job.c            a job's output, and how it ends
+ *   jobs.c           which jobs there are, how they come and go
+ *   job_frame.c      what the shim says about a job
+ *   loss.c           the end of a connection, and of a session
  *   heartbeat.c      PING, and how long silence is borne
  *   session_frame.c  frames of the session itself: HELLO, PING, ERROR, BYE
- *   job.c            what the caller does with a job
- *   job_input.c      what the shim is told of a job, once and, after a resume, again
- *   job_frame.c      what the shim says about a job
- *   spec.c           a job's description in bytes
+ *   session.c        the connection: bytes in and out, resume
  *
  * A session has failed once `failure` is set; from then on nothing is queued and no job is active.
  * It is lost while `loss` is set: nothing is queued either, but everything that the shim has to
@@ -107,22 +113,75 @@ static inline bool asb_job_active(const struct asb_job *job)
 	return job->view.state == ASB_JOB_SENT || job->view.state == ASB_JOB_RUNNING;
 }
 
-/* --- session.c --- */
+/* --- send.c --- */
 
 /* Queues one frame whose payload is `head` and then `body`. */
 void asb_session_send(struct asb_session *session, uint8_t type, uint8_t flags, uint32_t channel,
 		      const void *head, size_t head_length, const void *body, size_t body_length);
+
+/* --- feature.c --- */
+
+const char *asb_feature_name(unsigned i); /* the i-th that we name, NULL: there are no more */
+/* Its bit in `features` of a session; 0: we don't know it. */
+unsigned asb_feature_bit(const struct asb_attr *attr);
+
+/* --- job_input.c --- */
+
+void asb_job_input_init(struct asb_job_input *in);
+/* Queues what waits of stdin, as far as there is room in the queue. */
+void asb_job_send_input(struct asb_job *job);
+/* The shim has handed on what lies before `consumed`. False: it never got that much. */
+bool asb_job_input_consumed(struct asb_job *job, uint64_t consumed, uint64_t limit);
+void asb_job_input_stop(struct asb_job *job); /* nobody reads it any more */
+/* The description, and START. */
+void asb_job_send_spec(struct asb_job *job);
+void asb_job_send_ack(struct asb_session *session, uint32_t channel);
+/* On a new connection: queues what the shim may not have heard. */
+void asb_job_again(struct asb_job *job);
+
+/* --- job.c --- */
+
+/* The job has ended in whatever way: nothing more is sent for it. */
+void asb_job_settle(struct asb_job *job, enum asb_job_state state);
+/* Says why no exit status came and ends the job. */
+void asb_job_lose(struct asb_job *job, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void asb_job_destroy(struct asb_job *job);
+/* Frees a ring's storage when nothing can need it any more. */
+void asb_job_stream_tidy(struct asb_job *job, enum asb_stream stream);
+/* Gives the shim more room once a quarter of the window was handed on. */
+void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream);
+
+/* --- jobs.c --- */
+
+/* The job on that channel, NULL when there is none. */
+struct asb_job *asb_session_job(const struct asb_session *session, uint32_t channel);
+void asb_session_forget(struct asb_session *session, struct asb_job *job);
+/* The active jobs are lost because of `why`; the session itself may go on. */
+void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why);
+/* The shim has greeted: a job that was held is sent, or refused when it needs what isn't there. */
+void asb_job_unhold(struct asb_job *job);
+
+/* --- job_frame.c --- */
+
+enum asb_frame_taken {
+	ASB_FRAME_TAKEN,
+	ASB_FRAME_UNKNOWN, /* no frame that a shim sends about a job */
+	ASB_FRAME_BROKEN,  /* the session can't go on */
+};
+
+/* Takes a job frame or stream frame. One for a channel without an active job is ignored: frames
+ * cross. */
+enum asb_frame_taken asb_job_frame(struct asb_session *session, const struct asb_frame *frame);
+
+/* --- loss.c --- */
+
 /* The connection is gone: the session is lost, or, when it can't be resumed, fails. */
 void asb_session_lose(struct asb_session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The session fails, once, and with it every active job. */
 void asb_session_fail(struct asb_session *session, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The active jobs are lost because of `why`; the session itself may go on. */
-void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why);
-/* The job on that channel, NULL when there is none. */
-struct asb_job *asb_session_job(const struct asb_session *session, uint32_t channel);
-void asb_session_forget(struct asb_session *session, struct asb_job *job);
 
 /* --- heartbeat.c --- */
 
@@ -141,47 +200,6 @@ void asb_session_hello(struct asb_session *session); /* queues ours */
 int asb_session_greet(struct asb_session *session, const uint8_t *bytes, size_t n);
 /* Takes one frame, of whatever type. */
 void asb_session_frame(struct asb_session *session, const struct asb_frame *frame);
-
-/* --- job_frame.c --- */
-
-enum asb_frame_taken {
-	ASB_FRAME_TAKEN,
-	ASB_FRAME_UNKNOWN, /* no frame that a shim sends about a job */
-	ASB_FRAME_BROKEN,  /* the session can't go on */
-};
-
-/* Takes a job frame or stream frame. One for a channel without an active job is ignored: frames
- * cross. */
-enum asb_frame_taken asb_job_frame(struct asb_session *session, const struct asb_frame *frame);
-/* Says why no exit status came and ends the job. */
-void asb_job_lose(struct asb_job *job, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* --- job.c --- */
-
-/* The job has ended in whatever way: nothing more is sent for it. */
-void asb_job_settle(struct asb_job *job, enum asb_job_state state);
-void asb_job_destroy(struct asb_job *job);
-/* Frees a ring's storage when nothing can need it any more. */
-void asb_job_stream_tidy(struct asb_job *job, enum asb_stream stream);
-/* Gives the shim more room once a quarter of the window was handed on. */
-void asb_job_stream_credit(struct asb_job *job, enum asb_stream stream);
-
-/* --- job_input.c --- */
-
-void asb_job_input_init(struct asb_job_input *in);
-/* Queues what waits of stdin, as far as there is room in the queue. */
-void asb_job_send_input(struct asb_job *job);
-/* The shim has handed on what lies before `consumed`. False: it never got that much. */
-bool asb_job_input_consumed(struct asb_job *job, uint64_t consumed, uint64_t limit);
-void asb_job_input_stop(struct asb_job *job); /* nobody reads it any more */
-/* The description, and START. */
-void asb_job_send_spec(struct asb_job *job);
-/* The shim has greeted: a job that was held is sent, or refused when it needs what isn't there. */
-void asb_job_unhold(struct asb_job *job);
-void asb_job_send_ack(struct asb_session *session, uint32_t channel);
-/* On a new connection: queues what the shim may not have heard. */
-void asb_job_again(struct asb_job *job);
 
 /* --- spec.c --- */
 
