@@ -13,7 +13,8 @@ bats_require_minimum_version() { :; }
 BATS_FILE_TMPDIR=$(mktemp -d)
 # shellcheck source=tests/e2e/helper.bash
 . tests/e2e/helper.bash
-cluster_setup && cd "$ROOT"
+cluster_setup
+cd "$ROOT" || exit 1
 export KUBECONFIG=$USER_KUBECONFIG HOME=$BATS_FILE_TMPDIR # kubectl's caches are filled by the first round
 
 cpu_times() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 }' /proc/stat; } # idle, all
