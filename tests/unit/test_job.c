@@ -284,7 +284,7 @@ static void maps_exit_records(void **state)
 
 /* --- output and its window -------------------------------------------------------------------- */
 
-static void gives_credit_by_halves(void **state)
+static void gives_credit_by_quarters(void **state)
 {
 	struct fake fake;
 	struct asb_job *job = open_with_job(&fake, &SIMPLE);
@@ -294,18 +294,18 @@ static void gives_credit_by_halves(void **state)
 	say_output(&fake, 0, ASB_SESSION_WINDOW);
 	assert_int_equal(fake.rc, 0);
 	assert_int_equal(asb_job_pending(job, ASB_STDOUT), ASB_SESSION_WINDOW);
-	asb_job_consumed(job, ASB_STDOUT, ASB_SESSION_WINDOW / 2 - 1);
+	asb_job_consumed(job, ASB_STDOUT, ASB_SESSION_WINDOW / 4 - 1);
 	assert_true(silent(&fake));
 	asb_job_consumed(job, ASB_STDOUT, 1);
 	pump(&fake);
 	frame = find_frame(&fake, ASB_CREDIT);
 	assert_int_equal(frame.flags, ASB_STDOUT);
-	assert_int_equal(asb_get64(frame.payload), ASB_SESSION_WINDOW / 2);
-	assert_int_equal(asb_get64(frame.payload + 8), ASB_SESSION_WINDOW / 2 * 3);
-	say_output(&fake, ASB_SESSION_WINDOW, ASB_SESSION_WINDOW / 2);
+	assert_int_equal(asb_get64(frame.payload), ASB_SESSION_WINDOW / 4);
+	assert_int_equal(asb_get64(frame.payload + 8), ASB_SESSION_WINDOW / 4 * 5);
+	say_output(&fake, ASB_SESSION_WINDOW, ASB_SESSION_WINDOW / 4);
 	assert_int_equal(fake.rc, 0);
 	/* One byte more than allowed. */
-	say_output(&fake, ASB_SESSION_WINDOW / 2 * 3, 1);
+	say_output(&fake, ASB_SESSION_WINDOW / 4 * 5, 1);
 	assert_failed(&fake, "broken frame");
 	assert_int_equal(asb_job_view(job)->state, ASB_JOB_LOST);
 	fake_close(&fake);
@@ -629,7 +629,7 @@ int main(void)
 		cmocka_unit_test(believes_only_a_whole_record),
 		cmocka_unit_test(says_why_a_job_was_refused),
 		cmocka_unit_test(maps_exit_records),
-		cmocka_unit_test(gives_credit_by_halves),
+		cmocka_unit_test(gives_credit_by_quarters),
 		cmocka_unit_test(refuses_broken_streams),
 		cmocka_unit_test(refuses_data_after_eof),
 		cmocka_unit_test(discards_without_standing_still),
