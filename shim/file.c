@@ -71,7 +71,7 @@ static void prepare(void)
 
 static void on_signal(int number)
 {
-	asb_archive_receiver_abandon(&work.receiver);
+	asb_archive_temp_abandon(&work.receiver.temp);
 	_exit(128 + number);
 }
 
@@ -80,7 +80,7 @@ static void tidy_on_signals(void)
 	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action = {.sa_handler = on_signal};
 
-	work.receiver.temp_dir = -1;
+	work.receiver.temp.dir = -1;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)sigaction(numbers[i], &action, NULL);
 }

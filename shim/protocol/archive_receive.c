@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,8 +12,6 @@
 #include "shim/protocol/frame.h"
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define TEMP_PREFIX ".agentsandbox-"
-#define TEMP_TRIES 100
 
 /* --- problems --------------------------------------------------------------------------------- */
 
@@ -152,74 +149,7 @@ static void leave(struct asb_archive_receiver *r)
 	asb_archive_path_cut(&r->path, r->levels[r->depth].path_length);
 }
 
-/* --- under another name first ----------------------------------------------------------------- */
-
-/* Some name that is most likely free: of this process, this receiver, this moment. */
-static void choose_temp(struct asb_archive_receiver *r)
-{
-	struct timespec now;
-	unsigned long long n;
-	size_t i = sizeof(TEMP_PREFIX) - 1;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	n = (unsigned long long)now.tv_nsec ^ (unsigned long long)now.tv_sec << 30;
-	n ^= (unsigned long long)getpid() << 20;
-	n += r->temp_count++;
-	memcpy(r->temp, TEMP_PREFIX, i);
-	do {
-		r->temp[i++] = "0123456789abcdef"[n & 15];
-		n >>= 4;
-	} while (n != 0);
-	r->temp[i] = '\0';
-}
-
-/* Makes something of a name that was free; `make` is symlinkat or an open. -1: errno. */
-static int make_temp(struct asb_archive_receiver *r, const char *link)
-{
-	mode_t mode = r->target.preserve ? 0600 : (r->entry.mode & 0111) != 0 ? 0777 : 0666;
-	int fd = -1;
-
-	for (int i = 0; i < TEMP_TRIES; i++) {
-		choose_temp(r);
-		r->temp_dir = current(r); /* before it is there: signals come at any time */
-		if (link != NULL)
-			fd = symlinkat(link, current(r), r->temp);
-		else
-			fd = openat(current(r), r->temp,
-				    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-		if (fd >= 0 || errno != EEXIST)
-			break;
-	}
-	if (fd < 0)
-		r->temp_dir = -1;
-	return fd;
-}
-
-void asb_archive_receiver_abandon(const struct asb_archive_receiver *receiver)
-{
-	if (receiver->temp_dir >= 0)
-		(void)unlinkat(receiver->temp_dir, receiver->temp, 0);
-}
-
-static void drop_temp(struct asb_archive_receiver *r)
-{
-	int error = errno;
-
-	asb_archive_receiver_abandon(r);
-	r->temp_dir = -1;
-	errno = error;
-}
-
-/* It takes its place. */
-static int place_temp(struct asb_archive_receiver *r, const char *name)
-{
-	int rc = renameat(current(r), r->temp, current(r), name);
-
-	if (rc != 0)
-		drop_temp(r);
-	r->temp_dir = -1;
-	return rc;
-}
+/* --- links ------------------------------------------------------------------------------------ */
 
 static void make_link(struct asb_archive_receiver *r)
 {
@@ -236,17 +166,24 @@ static void make_link(struct asb_archive_receiver *r)
 	name = name_here(r, entry);
 	if (name == NULL)
 		return;
-	if (make_temp(r, entry->target) < 0) {
+	if (asb_archive_temp_make(&r->temp, current(r), entry->target, 0) < 0) {
 		fail(r, name, "can't be made", errno);
 		return;
 	}
 	if (r->target.preserve) /* some file systems keep none for links */
-		(void)utimensat(current(r), r->temp, times, AT_SYMLINK_NOFOLLOW);
-	if (place_temp(r, name) != 0)
+		(void)utimensat(current(r), r->temp.name, times, AT_SYMLINK_NOFOLLOW);
+	if (asb_archive_temp_place(&r->temp, name) != 0)
 		fail(r, name, "can't be replaced", errno);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
+
+static mode_t first_mode(const struct asb_archive_receiver *r)
+{
+	if (r->target.preserve)
+		return 0600;
+	return (r->entry.mode & 0111) != 0 ? 0777 : 0666;
+}
 
 static void begin_file(struct asb_archive_receiver *r)
 {
@@ -264,7 +201,7 @@ static void begin_file(struct asb_archive_receiver *r)
 		fail(r, name, "can't be made", ENOTDIR);
 		return;
 	}
-	r->file = make_temp(r, NULL);
+	r->file = asb_archive_temp_make(&r->temp, current(r), NULL, first_mode(r));
 	if (r->file < 0)
 		fail(r, r->file_name, "can't be made", errno);
 }
@@ -275,7 +212,7 @@ static void give_up_file(struct asb_archive_receiver *r, const char *what, int e
 	fail(r, r->file_name, what, error);
 	(void)close(r->file);
 	r->file = -1;
-	drop_temp(r);
+	asb_archive_temp_drop(&r->temp);
 }
 
 static void take_data(struct asb_archive_receiver *r, const struct asb_archive_record *record)
@@ -339,7 +276,7 @@ static void end_file(struct asb_archive_receiver *r, const struct asb_archive_re
 	if (!whole) { /* the sender has said why */
 		(void)close(r->file);
 		r->file = -1;
-		drop_temp(r);
+		asb_archive_temp_drop(&r->temp);
 		return;
 	}
 	problem = complete(r);
@@ -347,9 +284,9 @@ static void end_file(struct asb_archive_receiver *r, const struct asb_archive_re
 		give_up_file(r, problem, errno);
 		return;
 	}
-	if (close(r->file) != 0 || place_temp(r, r->file_name) != 0) {
+	if (close(r->file) != 0 || asb_archive_temp_place(&r->temp, r->file_name) != 0) {
 		fail(r, r->file_name, "can't be replaced", errno);
-		drop_temp(r);
+		asb_archive_temp_drop(&r->temp);
 	}
 	r->file = -1;
 }
@@ -502,7 +439,7 @@ int asb_archive_receiver_init(struct asb_archive_receiver *receiver,
 	memset(receiver, 0, offsetof(struct asb_archive_receiver, buffer));
 	receiver->target = *target;
 	receiver->report = report;
-	receiver->temp_dir = -1;
+	receiver->temp.dir = -1;
 	receiver->file = -1;
 	receiver->root = open(target->path, DIRECTORY_FLAGS);
 	if (receiver->root < 0 && !target->directory && (errno == ENOENT || errno == ENOTDIR))
@@ -520,7 +457,7 @@ void asb_archive_receiver_release(struct asb_archive_receiver *receiver)
 {
 	if (receiver->file >= 0)
 		(void)close(receiver->file);
-	drop_temp(receiver);
+	asb_archive_temp_drop(&receiver->temp);
 	while (receiver->depth > 0)
 		(void)close(receiver->levels[--receiver->depth].fd);
 	if (receiver->root >= 0)

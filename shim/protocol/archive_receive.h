@@ -17,14 +17,13 @@
 #ifndef ASB_PROTOCOL_ARCHIVE_RECEIVE_H
 #define ASB_PROTOCOL_ARCHIVE_RECEIVE_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "shim/protocol/archive.h"
+#include "shim/protocol/archive_temp.h"
 #include "shim/protocol/checksum.h"
 
 #define ASB_ARCHIVE_RECEIVE_BUFFER (4 * ASB_ARCHIVE_RECORD_MAX)
-#define ASB_ARCHIVE_TEMP 48 /* bytes of a temporary name */
 
 /* Where things go, as `cp -r` has it. */
 struct asb_archive_target {
@@ -74,10 +73,7 @@ struct asb_archive_receiver {
 	struct asb_checksum checksum;
 	char file_name[ASB_ARCHIVE_NAME + 1];
 
-	/* What a handler of signals may have to remove (asb_archive_receiver_abandon). */
-	volatile sig_atomic_t temp_dir; /* -1: nothing */
-	char temp[ASB_ARCHIVE_TEMP];
-	unsigned long long temp_count;
+	struct asb_archive_temp temp; /* the file at hand, or a link */
 
 	size_t start, end;
 	uint8_t buffer[ASB_ARCHIVE_RECEIVE_BUFFER];
@@ -98,8 +94,5 @@ int asb_archive_receive(struct asb_archive_receiver *receiver, int in);
 
 /* Closes everything; a file that is not complete goes away. */
 void asb_archive_receiver_release(struct asb_archive_receiver *receiver);
-
-/* Removes the file that is not complete. For handlers of signals, whose program then ends. */
-void asb_archive_receiver_abandon(const struct asb_archive_receiver *receiver);
 
 #endif
