@@ -34,6 +34,7 @@ static const struct asb_command *const commands[] = {
 	&asb_command_config,
 	&asb_command_version,
 	&asb_command_help,
+	&asb_command_hold,
 	NULL,
 };
 /* clang-format on */

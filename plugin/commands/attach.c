@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/commands/attach.h"
 
+#include <errno.h>
+
 #include "plugin/base/clock.h"
 
 #define TERM_GRACE_MS 2000   /* for the command to end after SIGTERM or SIGHUP */
@@ -177,6 +179,21 @@ static bool finished(struct asb_attach *attach, enum asb_attach_end *end, struct
 	return false;
 }
 
+static int wait(struct asb_attach *attach, struct watched *watched, struct asb_error *err)
+{
+	if (attach->http != NULL)
+		return asb_http_poll(attach->http, watched->fds, watched->n, timeout(attach), err);
+	if (poll(watched->fds, watched->n, timeout(attach)) < 0 && errno != EINTR)
+		return asb_fail_errno(err, "polling failed");
+	return 0;
+}
+
+void asb_attach_give_up(struct asb_attach *attach, const struct asb_error *why)
+{
+	attach->failed = *why;
+	set_deadline(attach, 0);
+}
+
 enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *err)
 {
 	enum asb_attach_end end;
@@ -186,7 +203,7 @@ enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *
 		int number;
 
 		collect(attach, &watched);
-		if (asb_http_poll(attach->http, watched.fds, watched.n, timeout(attach), err) != 0)
+		if (wait(attach, &watched, err) != 0)
 			return ASB_ATTACH_FAILED;
 		number = asb_interrupts_take(attach->interrupts);
 		if (number != 0 && !take_signal(attach, number))

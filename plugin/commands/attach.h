@@ -15,7 +15,7 @@
 
 struct asb_attach {
 	/* set by the caller, borrowed */
-	struct asb_http *http;
+	struct asb_http *http;	     /* NULL: nobody asks the server anything */
 	struct asb_sandbox *sandbox; /* NULL: there is none to keep alive */
 	struct asb_connection *connection;
 	struct asb_job *job; /* of its session */
@@ -54,5 +54,8 @@ enum asb_attach_end {
  * here; `~.` is what a second SIGINT is.
  */
 enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *err);
+
+/* The sandbox has failed for good, and no stream leads to it: the wait is over. */
+void asb_attach_give_up(struct asb_attach *attach, const struct asb_error *why);
 
 #endif

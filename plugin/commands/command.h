@@ -57,6 +57,7 @@ struct asb_command {
 	const void *defaults; /* the values before parsing; NULL: zeros */
 	bool settings;	      /* options with the name of a setting's flag get its value first, and
 				 the context's namespace_ and settings are set: settings.h */
+	bool hidden;	      /* for ourselves to call: not listed and not suggested */
 	const struct asb_command *const *subcommands; /* NULL-ended; NULL: this is no group */
 
 	/*
@@ -109,6 +110,9 @@ extern const struct asb_command asb_command_create, asb_command_exec, asb_comman
 
 /* Their files. */
 extern const struct asb_command asb_command_cp;
+
+/* What `exec` starts in the background: persist.h. */
+extern const struct asb_command asb_command_hold;
 
 /* Around them. */
 extern const struct asb_command asb_command_cleanup, asb_command_setup;

@@ -22,7 +22,8 @@ const struct asb_command *asb_command_find(const struct asb_context *context, co
 	for (command = context->commands; *command != NULL; command++) {
 		if (strcmp((*command)->name, name) == 0)
 			return *command;
-		asb_nearest_offer(&nearest, (*command)->name);
+		if (!(*command)->hidden)
+			asb_nearest_offer(&nearest, (*command)->name);
 	}
 	asb_fail_usage(err, "unknown command \"%s\"", name);
 	if (nearest.found != NULL)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "plugin/base/clock.h"
@@ -43,11 +44,26 @@ short asb_connection_events(const struct asb_connection *connection)
 	return asb_session_events(connection->session);
 }
 
+/* Whether it is the first stream, and has let nothing be heard of the shim. */
+static bool is_unheard(const struct asb_connection *connection)
+{
+	return connection->way.patience_ms > 0 && connection->tries == 0 && connection->fd >= 0 &&
+	       !asb_session_ready(connection->session);
+}
+
+static int patience_left(const struct asb_connection *connection)
+{
+	return asb_poll_timeout(connection->opened_ms + connection->way.patience_ms);
+}
+
 int asb_connection_timeout(const struct asb_connection *connection)
 {
+	int timeout = asb_session_timeout(connection->session);
+
 	if (asb_session_lost(connection->session) != NULL)
 		return asb_poll_timeout(connection->retry_ms);
-	return asb_session_timeout(connection->session);
+	return is_unheard(connection) ? asb_nearer_timeout(timeout, patience_left(connection))
+				      : timeout;
 }
 
 /* --- lost and found --------------------------------------------------------------------------- */
@@ -174,6 +190,12 @@ int asb_connection_step(struct asb_connection *connection, short revents, struct
 	struct asb_session *session = connection->session;
 	bool failed = asb_session_step(session, revents, err) != 0;
 
+	if (is_unheard(connection) && patience_left(connection) == 0) {
+		/* As if it had ended by itself, which the session then sees. */
+		(void)shutdown(connection->fd, SHUT_RDWR);
+		failed = asb_session_step(session, POLLIN, err) != 0;
+	}
+
 	note_resumption(connection);
 	if (connection->fd >= 0 && (failed || asb_session_lost(session) != NULL)) {
 		hang_up(connection);
@@ -196,6 +218,14 @@ enum asb_way_end asb_connection_explain(const struct asb_connection *connection,
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+/* Whether the BYE will arrive without our waiting for the answer. */
+static bool is_delivered(const struct asb_connection *connection)
+{
+	return connection->way.delivers && connection->tries == 0 &&
+	       asb_session_resumptions(connection->session) == 0 &&
+	       (asb_session_events(connection->session) & POLLOUT) == 0;
+}
+
 void asb_connection_bye(struct asb_connection *connection)
 {
 	int64_t deadline = asb_monotonic_ms() + BYE_MS;
@@ -204,13 +234,16 @@ void asb_connection_bye(struct asb_connection *connection)
 	if (connection->fd < 0)
 		return;
 	asb_session_bye(connection->session);
+	if (asb_session_step(connection->session, 0, &ignored) != 0 || is_delivered(connection))
+		return;
 	while (!asb_session_over(connection->session) && asb_poll_timeout(deadline) > 0) {
 		struct pollfd fd = {.fd = connection->fd,
 				    .events = asb_session_events(connection->session)};
 
 		if (poll(&fd, 1, asb_poll_timeout(deadline)) < 0 && errno != EINTR)
 			return;
-		if (asb_session_step(connection->session, fd.revents, &ignored) != 0)
+		if (asb_session_step(connection->session, fd.revents, &ignored) != 0 ||
+		    is_delivered(connection))
 			return;
 	}
 }

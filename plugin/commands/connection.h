@@ -56,8 +56,8 @@ enum asb_way_end asb_connection_explain(const struct asb_connection *connection,
 
 /*
  * For a sandbox that goes on: without it the shim keeps the session, and what the command has left
- * running, for the session's lease. Waits for the shim's answer, half a second at most; what the
- * session holds is lost.
+ * running, for the session's lease. Waits for the shim's answer, half a second at most, unless the
+ * way delivers; what the session holds is lost.
  */
 void asb_connection_bye(struct asb_connection *connection);
 

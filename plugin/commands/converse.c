@@ -12,18 +12,25 @@
 #define EARLY_MS 3000
 #define LONG_LOSS_MS 5000
 
+static const char *name_of(const struct asb_run *run)
+{
+	return run->sandbox != NULL ? asb_sandbox_name(run->sandbox) : run->plan.sandbox.name;
+}
+
 static void on_started(void *context)
 {
 	struct asb_run *run = context;
 
 	run->outcome.began = true;
 	asb_timeline_enter(&run->outcome.timeline, ASB_RUN_RUN);
+	if (run->began != NULL)
+		run->began(run->began_context);
 	if (run->terminal != NULL) {
 		asb_progress_finish(&run->progress);
 		asb_terminal_enter(run->terminal, run->job);
 		return;
 	}
-	asb_progress_show(&run->progress, "sandbox %s: running", asb_sandbox_name(run->sandbox));
+	asb_progress_show(&run->progress, "sandbox %s: running", name_of(run));
 }
 
 static void on_output(void *context)
@@ -50,7 +57,7 @@ static void note_loss(struct asb_run *run, const char *cause)
 static void on_changed(void *context, const struct asb_error *why)
 {
 	struct asb_run *run = context;
-	const char *name = asb_sandbox_name(run->sandbox);
+	const char *name = name_of(run);
 
 	if (why == NULL) {
 		asb_progress_show(&run->progress, "sandbox %s: connected again", name);
@@ -137,7 +144,7 @@ static int explain_loss(struct asb_run *run, const struct asb_attach *attach, st
 
 	if (from_sandbox && err->status != ASB_STATUS_PLUGIN)
 		return -1;
-	if (from_sandbox)
+	if (from_sandbox || run->sandbox == NULL)
 		return asb_wrap(err, "no exit status was received");
 	status = asb_sandbox_post_mortem(run->sandbox, &pod);
 	if (status == ASB_STATUS_PLUGIN)
@@ -164,15 +171,37 @@ static int judge_loss(struct asb_run *run, const struct asb_attach *attach, stru
 	return explain_loss(run, attach, err);
 }
 
+/* Opens the sandbox of a shortcut after all, to be asked. -1: that can't be done, which tells why
+ * it was stopped. */
+static int open_to_ask(struct asb_run *run, bool stopped, struct asb_error *err)
+{
+	struct asb_error why = ASB_ERROR_INIT;
+	int own = err->status;
+
+	if (run->sandbox != NULL || run->shortcut->leave(run, &why) == 0)
+		return 0;
+	if (stopped) {
+		asb_wrap(&why, "%s", err->message);
+		*err = why;
+		err->status = own;
+	}
+	return -1;
+}
+
 /* From the exit record to its status, with what the sandbox can tell about the reason. */
 static int take_end(struct asb_run *run, const struct asb_job_view *view, struct asb_error *err)
 {
+	const struct asb_exit_record *record = &view->record;
 	int status = asb_outcome_of_job(view, &run->plan.job, err);
+	bool ended = view->state == ASB_JOB_ENDED && asb_failed(err);
+	bool oom = ended && record->oom_killed && !record->timed_out;
+	bool stopped = ended && record->shutdown;
 
-	if (view->state == ASB_JOB_ENDED && asb_failed(err) && view->record.shutdown)
+	if ((!oom && !stopped) || open_to_ask(run, stopped, err) != 0)
+		return status;
+	if (stopped)
 		asb_sandbox_explain_shutdown(run->sandbox, err);
-	if (view->state == ASB_JOB_ENDED && asb_failed(err) && view->record.oom_killed &&
-	    !view->record.timed_out)
+	if (oom)
 		asb_sandbox_explain_oom(run->sandbox, err);
 	return status;
 }
@@ -198,7 +227,9 @@ static int go_through(struct asb_run *run, struct asb_connection *connection, st
 	if (attach.job == NULL)
 		return -1;
 	set_streams(run, &attach);
+	run->attach = &attach;
 	end = asb_attach_run(&attach, err);
+	run->attach = NULL;
 	if (run->terminal != NULL)
 		asb_terminal_leave(run->terminal);
 	note_job(run, connection, &attach);
@@ -250,7 +281,8 @@ void asb_run_connect_early(struct asb_run *run, const char *pod)
 	struct asb_error ignored = ASB_ERROR_INIT; /* it is tried again when it counts */
 	struct asb_way way;
 
-	if (!asb_run_has_command(run) || pod == NULL || run->early_pod != NULL)
+	if (!asb_run_has_command(run) || pod == NULL || run->early_pod != NULL ||
+	    run->shortcut != NULL)
 		return;
 	run->early_pod = asb_strdup(pod);
 	run->early_ms = asb_monotonic_ms();
@@ -262,9 +294,15 @@ void asb_run_connect_early(struct asb_run *run, const char *pod)
 static int open_connection(struct asb_run *run, struct asb_connection *connection,
 			   struct asb_error *err)
 {
-	const char *pod = asb_sandbox_pod(run->sandbox);
+	const char *pod;
 	struct asb_way way;
 
+	if (run->shortcut != NULL) {
+		asb_progress_show(&run->progress,
+				  "sandbox %s: connecting, by a stream that is held", name_of(run));
+		return asb_connection_open(connection, &run->shortcut->way, err);
+	}
+	pod = asb_sandbox_pod(run->sandbox);
 	if (run->early.session != NULL && strcmp(run->early_pod, pod) == 0 &&
 	    asb_poll_timeout(run->early_ms + EARLY_MS) > 0) {
 		*connection = run->early;

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec.c - `exec`: a command in a sandbox that is there already: one that stays, or, with --pool,
  * one that waits in a warm pool. */
-#include "plugin/commands/run.h"
+#include "plugin/commands/held.h"
 
 /* 0, or -1: interrupted or err. */
-static int go_through(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
+static int go_through(struct asb_run *run, struct asb_held *held, const struct asb_context *context,
+		      struct asb_error *err)
 {
 	const struct asb_sandbox_hooks hooks = asb_run_hooks(run);
 
-	if (asb_run_open(run, context, err) != 0)
+	if (asb_run_open_locally(run, context, err) != 0)
+		return -1;
+	if (run->lasts && run->plan.persist && asb_held_find(held, run, context, err) != 0)
+		return -1;
+	if (run->shortcut != NULL)
+		return asb_run_converse(run, err);
+	if (asb_run_open_client(run, err) != 0)
 		return -1;
 	run->sandbox = run->lasts ? asb_sandbox_open(run->http, run->plan.sandbox.namespace_,
 						     run->plan.sandbox.name, &hooks)
@@ -21,6 +28,7 @@ static int run_exec(const struct asb_context *context, const void *values,
 {
 	bool claims = asb_operands_gave(operands, "pool"); /* not because of the settings */
 	struct asb_run run = {.interrupts.fd = -1, .lasts = !claims};
+	struct asb_held held;
 	int status;
 
 	if ((claims ? asb_run_plan_init : asb_exec_plan_init)(&run.plan, context, values, operands,
@@ -28,7 +36,7 @@ static int run_exec(const struct asb_context *context, const void *values,
 		asb_run_plan_release(&run.plan);
 		return -1;
 	}
-	status = go_through(&run, context, err);
+	status = go_through(&run, &held, context, err);
 	asb_run_clean_up(&run);
 	status = asb_run_conclude(&run, status, err);
 	asb_run_release(&run);
@@ -54,6 +62,9 @@ const struct asb_command asb_command_exec = {
 		"suspend this program (no longer than the lease, two minutes), \"~?\" shows what "
 		"there is. A command without a shell around it has no job control: Ctrl-Z does "
 		"nothing to it.\n"
+		"The first command leaves a process in the background that keeps its connection "
+		"for the next ones, which are much faster; it ends a minute after the last one. "
+		"KUBECTL_AGENTSANDBOX_PERSIST is another time, or \"no\".\n"
 		"With --pool there is no NAME: a sandbox of the warm pool is claimed for this "
 		"command and deleted after it, as \"run --pool\" does.",
 	.examples = "exec box \"git status\"\n"

@@ -51,6 +51,8 @@ static void add_commands(const struct asb_command *const *commands, struct asb_b
 {
 	asb_buffer_addstr(out, "\nCommands:\n");
 	for (; *commands != NULL; commands++) {
+		if ((*commands)->hidden)
+			continue;
 		asb_buffer_addf(out, "  %s", (*commands)->name);
 		asb_wrap_text(out, (*commands)->summary, 2 + strlen((*commands)->name),
 			      SUMMARY_COLUMN, WIDTH);

@@ -60,7 +60,8 @@ struct asb_sandbox_hooks asb_run_hooks(struct asb_run *run)
 	return (struct asb_sandbox_hooks){on_phase, on_notice, run, on_promised};
 }
 
-int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
+int asb_run_open_locally(struct asb_run *run, const struct asb_context *context,
+			 struct asb_error *err)
 {
 	asb_progress_init(&run->progress, stderr, asb_progress_terminal(STDERR_FILENO),
 			  context->verbose, run->plan.quiet);
@@ -72,10 +73,20 @@ int asb_run_open(struct asb_run *run, const struct asb_context *context, struct 
 	    asb_cluster_kubeconfig(context, &run->kubeconfig, err) != 0)
 		return -1;
 	run->plan.sandbox.inner_namespace = run->kubeconfig.namespace_;
+	return 0;
+}
+
+int asb_run_open_client(struct asb_run *run, struct asb_error *err)
+{
 	run->http = asb_http_new(&run->kubeconfig, err);
 	if (run->http == NULL)
 		return -1;
 	return asb_run_has_command(run) ? asb_run_prepare_stream(run, err) : 0;
+}
+
+int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
+{
+	return asb_run_open_locally(run, context, err) != 0 ? -1 : asb_run_open_client(run, err);
 }
 
 /* Nothing has been made yet: whoever waits for a silent API server may leave at any time. */
@@ -146,9 +157,10 @@ void asb_run_clean_up(struct asb_run *run)
 static void print_json(const struct asb_run *run, const struct asb_error *err)
 {
 	const struct asb_sandbox *sandbox = run->sandbox;
+	const char *name = run->lasts ? run->plan.sandbox.name : NULL;
 	ASB_TEXT text =
 		asb_outcome_json(&run->outcome, &run->plan.sandbox,
-				 sandbox == NULL ? NULL : asb_sandbox_name(sandbox), run->pod, err);
+				 sandbox == NULL ? name : asb_sandbox_name(sandbox), run->pod, err);
 
 	puts(text);
 }

@@ -19,6 +19,18 @@ struct asb_run_streams {
 	void *context;
 };
 
+struct asb_attach;
+struct asb_run;
+
+/* A stream to the sandbox that was found without asking the server for anything. As long as it is
+ * there, http and sandbox of the run are NULL. */
+struct asb_run_shortcut {
+	struct asb_way way;
+	/* Opens http and sandbox after all, as asb_run_open_client and asb_run_start do. When it
+	 * fails it may be called again. */
+	int (*leave)(struct asb_run *run, struct asb_error *err);
+};
+
 struct asb_run {
 	struct asb_run_plan plan;
 	struct asb_kubeconfig kubeconfig;
@@ -30,7 +42,11 @@ struct asb_run {
 	struct asb_outcome outcome;
 	int64_t give_up_ms; /* monotonic: the sandbox must be ready by then */
 	bool lasts;	    /* the sandbox was there before and is there afterwards */
-	const struct asb_run_streams *streams; /* borrowed; NULL: nothing does */
+	const struct asb_run_streams *streams;	 /* borrowed; NULL: nothing does */
+	const struct asb_run_shortcut *shortcut; /* borrowed; NULL: there is none */
+	void (*began)(void *context);		 /* the command runs; NULL: nobody is told */
+	void *began_context;
+	struct asb_attach *attach; /* of the command that runs, else NULL */
 	/* A connection to the API server for the exec stream, made before it is known where that
 	 * leads; NULL: none, or it was taken. */
 	struct asb_exec *prepared;
@@ -53,6 +69,11 @@ struct asb_sandbox_hooks asb_run_hooks(struct asb_run *run);
 /* Progress, signals, kubeconfig and client. `plan` is set; asb_run_release in any case. Nothing is
  * sent. */
 int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err);
+
+/* Its first half, without a client, and the second. */
+int asb_run_open_locally(struct asb_run *run, const struct asb_context *context,
+			 struct asb_error *err);
+int asb_run_open_client(struct asb_run *run, struct asb_error *err);
 
 /* From a sandbox that was not prepared to one whose objects are all made and which has reached the
  * phase. -1: interrupted (outcome.signal) or err. */
@@ -86,9 +107,9 @@ struct asb_way asb_run_way(struct asb_run *run, const char *pod, bool early);
 void asb_run_connect_early(struct asb_run *run, const char *pod);
 
 /*
- * Connects to the running sandbox, starts the job and stays with it until it has ended
- * (converse.c). 0: outcome.status is its exit status, and err may hold words about it. -1:
- * interrupted (outcome.signal) or err.
+ * Connects to the running sandbox, by the shortcut where there is one, starts the job and stays
+ * with it until it has ended (converse.c). 0: outcome.status is its exit status, and err may hold
+ * words about it. -1: interrupted (outcome.signal) or err.
  */
 int asb_run_converse(struct asb_run *run, struct asb_error *err);
 

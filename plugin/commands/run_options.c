@@ -33,7 +33,13 @@ const struct asb_command_option asb_run_options[] = {
 };
 
 const struct asb_command_option asb_exec_options[] = {
-	ASB_JOB_OPTIONS, ASB_POOL_OPTIONS, ASB_OUTPUT_OPTIONS, ASB_QUIET_OPTION, {0},
+	ASB_JOB_OPTIONS,
+	ASB_POOL_OPTIONS,
+	{"no-persist", 0, ASB_OPTION_FLAG, ASB_RUN_AT(no_persist), NULL,
+	 "open a connection for this command alone, and leave none for the next"},
+	ASB_OUTPUT_OPTIONS,
+	ASB_QUIET_OPTION,
+	{0},
 };
 
 const struct asb_run_values asb_run_defaults = ASB_RUN_DEFAULTS;
@@ -302,6 +308,7 @@ static int plan_init(struct asb_run_plan *plan, const struct asb_context *contex
 	plan->json = values->output != NULL;
 	plan->quiet = values->quiet;
 	plan->stdin_ = values->stdin_;
+	plan->persist = !values->no_persist;
 	plan->job.has_stdin = values->stdin_;
 	plan->job.timeout_ms = values->timeout_ms;
 	plan->job.cwd = values->workdir;

@@ -28,7 +28,7 @@ struct asb_run_values {
 	const char *pool, *cold, *arch;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
-	bool keep, stdin_, tty, quiet;
+	bool keep, stdin_, tty, quiet, no_persist;
 };
 
 #define ASB_RUN_DEFAULTS                                                                         \
@@ -52,6 +52,7 @@ struct asb_run_plan {
 	char *term;	    /* owned: TERM=..., or NULL */
 	const char *note;   /* why -t has no effect; NULL: it has, or was not given */
 	bool json, quiet, stdin_;
+	bool persist; /* a stream may be shared with other commands */
 };
 
 /* What can be known to be wrong about each value by itself. Usage errors that begin with the

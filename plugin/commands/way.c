@@ -119,7 +119,8 @@ struct asb_way asb_way_exec(const struct asb_kubeconfig *kubeconfig,
 	way->argv = asb_sandbox_connect_argv(sandbox);
 	way->early = early;
 	way->prepared = prepared;
-	return (struct asb_way){open_exec, close_exec, free_exec, way};
+	return (struct asb_way){
+		.open = open_exec, .close = close_exec, .free = free_exec, .context = way};
 }
 
 /*

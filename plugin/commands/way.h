@@ -27,6 +27,9 @@ struct asb_way {
 	enum asb_way_end (*close)(void *context, bool heard, struct asb_error *err);
 	void (*free)(void *context); /* there is no stream; NULL: nothing is to be freed */
 	void *context;
+	int patience_ms; /* for the shim to greet; who isn't heard by then is hung up. 0: the
+			    session's own */
+	bool delivers;	 /* what was sent arrives, also when the stream is closed right behind it */
 };
 
 /* An exec stream to the pod. `early`: it is not sure yet that the pod's container runs, so one

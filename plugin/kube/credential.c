@@ -66,6 +66,11 @@ int asb_credential_take(const struct asb_stanza *user, const struct asb_stanza *
 	return plugin ? take_plugin(user, cluster, flags, out, err) : take_provider(user, out, err);
 }
 
+char *asb_credential_name(const struct asb_credential *credential)
+{
+	return credential == NULL ? NULL : asb_credential_cache_name(&credential->plugin);
+}
+
 void asb_credential_free(struct asb_credential *credential)
 {
 	if (credential == NULL)

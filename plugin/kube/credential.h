@@ -40,6 +40,10 @@ int asb_credential_take(const struct asb_stanza *user, const struct asb_stanza *
 			struct asb_error *err);
 void asb_credential_free(struct asb_credential *credential); /* NULL is legal */
 
+/* A name that differs where the plugin's or the cluster's configuration, our uid or the environment
+ * does; heap. NULL for NULL. */
+char *asb_credential_name(const struct asb_credential *credential);
+
 /* Has what is valid now: kept, from the cache, or by running the plugin. */
 int asb_credential_ensure(struct asb_credential *credential, struct asb_error *err);
 /* Forgets what was refused and runs the plugin, unless `generation` isn't the present one. */

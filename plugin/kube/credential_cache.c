@@ -67,7 +67,7 @@ static void add_environment(EVP_MD_CTX *hash)
 	free(sorted);
 }
 
-static char *name_of(const struct asb_credential_plugin *plugin)
+char *asb_credential_cache_name(const struct asb_credential_plugin *plugin)
 {
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -92,7 +92,7 @@ char *asb_credential_cache_path(const struct asb_credential_plugin *plugin)
 {
 	const char *base = getenv("XDG_CACHE_HOME");
 	const char *home = getenv("HOME");
-	ASB_TEXT name = name_of(plugin);
+	ASB_TEXT name = asb_credential_cache_name(plugin);
 
 	if (base != NULL && base[0] == '/')
 		return asb_strf("%s/kubectl-agentsandbox/%s", base, name);

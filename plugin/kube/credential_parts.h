@@ -59,6 +59,8 @@ int asb_credential_run(const struct asb_credential_plugin *plugin, bool interact
 int asb_credential_answer(const char *text, size_t n, const char *api_version,
 			  struct asb_credential_parts *parts, struct asb_error *err);
 
+/* The name of the file for this plugin's credentials; heap. */
+char *asb_credential_cache_name(const struct asb_credential_plugin *plugin);
 /* Where this plugin's credentials are kept; heap, NULL when there is no place. */
 char *asb_credential_cache_path(const struct asb_credential_plugin *plugin);
 /* What is kept and valid for some time yet; false: nothing. */

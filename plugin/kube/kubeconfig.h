@@ -111,6 +111,10 @@ const char *asb_kubeconfig_key(const struct asb_kubeconfig *kubeconfig);
  */
 void asb_kubeconfig_token(const struct asb_kubeconfig *kubeconfig, struct asb_buffer *out);
 
+/* Appends what differs where the server, the way to it or the identity does: secret bytes, to be
+ * hashed. Of a credential plugin it is how and in which environment it is run; it isn't run. */
+void asb_kubeconfig_identity(const struct asb_kubeconfig *kubeconfig, struct asb_buffer *out);
+
 /* Overwrites the secrets. */
 void asb_kubeconfig_release(struct asb_kubeconfig *kubeconfig);
 

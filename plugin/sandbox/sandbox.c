@@ -94,6 +94,11 @@ int asb_sandbox_delete(struct asb_sandbox *sandbox, bool force, struct asb_error
 	return sandbox->kind->delete (sandbox, force, err);
 }
 
+void asb_sandbox_rest(struct asb_sandbox *sandbox, bool resting)
+{
+	sandbox->resting = resting;
+}
+
 const char *asb_sandbox_noun(const struct asb_sandbox *sandbox)
 {
 	return sandbox->kind->noun;

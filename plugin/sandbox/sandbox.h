@@ -118,6 +118,9 @@ int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err);
 /* Longest time in ms until the next step is wanted, -1: none. */
 int asb_sandbox_timeout(const struct asb_sandbox *sandbox);
 
+/* While it rests, the end of its life is not moved: it is held ready, but nobody uses it. */
+void asb_sandbox_rest(struct asb_sandbox *sandbox, bool resting);
+
 /* What kubectl calls the object that is deleted at the end: "sandbox", "sandboxclaim" or "pod". */
 const char *asb_sandbox_noun(const struct asb_sandbox *sandbox);
 

@@ -80,6 +80,7 @@ struct asb_sandbox {
 	bool blind; /* the observer has failed while the command ran */
 	struct asb_lease lease;
 	bool leased;	    /* `lease` is in use */
+	bool resting;	    /* ... but not to be renewed */
 	int64_t started_ms; /* monotonic, of asb_sandbox_create */
 
 	struct asb_judgement judgement;

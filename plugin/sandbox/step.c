@@ -158,7 +158,7 @@ int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	if (sandbox->kind->step(sandbox, err) < 0)
 		return -1;
-	if (sandbox->leased)
+	if (sandbox->leased && !sandbox->resting)
 		step_lease(sandbox);
 	if (sandbox->observer.uid != NULL) {
 		if (step_observer(sandbox, err) < 0)
@@ -194,7 +194,7 @@ int asb_sandbox_timeout(const struct asb_sandbox *sandbox)
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
 		nearest = asb_nearer_timeout(nearest, asb_object_timeout(objects[i]));
 	nearest = asb_nearer_timeout(nearest, asb_source_timeout(&sandbox->claim.source));
-	if (sandbox->leased)
+	if (sandbox->leased && !sandbox->resting)
 		nearest = asb_nearer_timeout(
 			nearest, asb_lease_timeout(&sandbox->lease, asb_lease_clock_ms()));
 	if (!sandbox->blind)

@@ -19,6 +19,7 @@ bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 NS=computer
+export KUBECTL_AGENTSANDBOX_PERSIST=${E2E_PERSIST:-no} # no process stays in the background; persist.bats is about those
 
 within() {
   local deadline=$((SECONDS + $1))

@@ -75,7 +75,7 @@ static void set_up(struct rig *rig, const struct fake_script *script, int in, in
 {
 	static char server[] = "https://127.0.0.1:1";
 	static const struct asb_job_spec spec = {.line = "true", .has_stdin = true};
-	const struct asb_way way = {open_way, close_way, NULL, rig};
+	const struct asb_way way = {.open = open_way, .close = close_way, .context = rig};
 
 	*rig = (struct rig){.kubeconfig.server = server, .interrupts.fd = -1};
 	rig->shim = fake_start(script, &rig->fd);
