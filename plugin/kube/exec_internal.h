@@ -123,10 +123,10 @@ struct asb_exec {
  * caller's end is shut. */
 void *asb_exec_thread(void *exec);
 
+/* --- exec_wire.c --- */
+
 /* Keeps the first problem that is told. */
 void asb_exec_problem(struct asb_exec *exec, const char *text);
-
-/* --- exec_wire.c --- */
 
 /* Serves the established stream, of which n bytes have come already, until it is over. */
 void asb_exec_serve(struct asb_exec *exec, const char *bytes, size_t n);

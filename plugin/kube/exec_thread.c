@@ -7,7 +7,6 @@
  * that ends with no byte of an answer, since it may have been lost just then.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,12 +19,6 @@ enum step {
 	STALE, /* the connection is gone, and nothing was said on it */
 	OVER,  /* there is nothing more to do: the outcome says why, or the caller has left */
 };
-
-void asb_exec_problem(struct asb_exec *exec, const char *text)
-{
-	if (exec->outcome.problem[0] == '\0')
-		snprintf(exec->outcome.problem, sizeof(exec->outcome.problem), "%s", text);
-}
 
 /* --- being asked ------------------------------------------------------------------------------ */
 

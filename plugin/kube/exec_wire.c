@@ -22,6 +22,12 @@
 #define CONTROLS \
 	4096u /* bytes of answers to pings that wait; one that finds no room is not given */
 
+void asb_exec_problem(struct asb_exec *exec, const char *text)
+{
+	if (exec->outcome.problem[0] == '\0')
+		snprintf(exec->outcome.problem, sizeof(exec->outcome.problem), "%s", text);
+}
+
 struct wire {
 	struct asb_exec *exec;
 	struct asb_exec_outcome *outcome;
