@@ -161,7 +161,7 @@ clean:
 
 DEB_BUILD := build-essential pkg-config musl-tools libcurl4-openssl-dev libssl-dev \
 	libcjson-dev libyaml-dev uuid-dev libxxhash-dev
-DEB_TEST := libcmocka-dev bats valgrind jq curl ca-certificates procps iproute2 util-linux openssl tmux xxd mandoc \
+DEB_TEST := libcmocka-dev bats valgrind jq curl ca-certificates procps iproute2 util-linux openssl tmux vim less xxd mandoc \
 	tinyproxy stunnel4 microsocks socat
 DEB_LINT := clang clang-tidy clang-format cppcheck shellcheck
 DEB_ALL := $(DEB_BUILD) $(DEB_TEST) $(DEB_LINT)

@@ -28,6 +28,7 @@ static void on_started(void *context)
 	if (run->terminal != NULL) {
 		asb_progress_finish(&run->progress);
 		asb_terminal_enter(run->terminal, run->job);
+		run->progress.raw = true;
 		return;
 	}
 	asb_progress_show(&run->progress, "sandbox %s: running", name_of(run));
@@ -63,6 +64,8 @@ static void on_changed(void *context, const struct asb_error *why)
 		asb_progress_show(&run->progress, "sandbox %s: connected again", name);
 		if (run->loss_noted)
 			asb_progress_note(&run->progress, "note", "connected again");
+		if (run->loss_noted && run->terminal != NULL)
+			asb_job_signal(run->job, "WINCH"); /* what we said is drawn over */
 		run->lost_ms = 0;
 		run->loss_noted = false;
 		return;
@@ -232,6 +235,7 @@ static int go_through(struct asb_run *run, struct asb_connection *connection, st
 	run->attach = NULL;
 	if (run->terminal != NULL)
 		asb_terminal_leave(run->terminal);
+	run->progress.raw = false;
 	note_job(run, connection, &attach);
 	release_streams(&attach);
 	if (end != ASB_ATTACH_LOST && (run->lasts || run->plan.sandbox.keep))

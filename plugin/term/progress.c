@@ -92,9 +92,9 @@ void asb_progress_note(struct asb_progress *progress, const char *label, const c
 	if (!progress->notes)
 		return;
 	erase(progress);
-	fprintf(progress->out, "%s: ", label);
+	fprintf(progress->out, "%s%s: ", progress->raw ? "\r\n" : "", label);
 	asb_print_safely(progress->out, text);
-	putc('\n', progress->out);
+	fputs(progress->raw ? "\r\n" : "\n", progress->out);
 	fflush(progress->out);
 	draw(progress);
 }

@@ -16,7 +16,8 @@
 struct asb_progress {
 	FILE *out; /* borrowed */
 	bool rewrite, lines, notes;
-	bool shown;	/* the line stands on the terminal now */
+	bool raw;   /* set by the caller while the terminal does not begin lines itself (raw.h) */
+	bool shown; /* the line stands on the terminal now */
 	char text[256]; /* of the line, empty when there is none */
 };
 
@@ -38,7 +39,8 @@ void asb_progress_clear(struct asb_progress *progress);
  * nothing of that may be erased. Notes and `verbose` go on. */
 void asb_progress_finish(struct asb_progress *progress);
 
-/* Writes "<label>: <text>" above the line. Control characters in it become '?'. */
+/* Writes "<label>: <text>" above the line, on a raw terminal wherever the cursor is. Control
+ * characters in it become '?'. */
 void asb_progress_note(struct asb_progress *progress, const char *label, const char *text);
 
 #endif

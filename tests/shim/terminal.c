@@ -326,7 +326,7 @@ static void a_wrong_size_is_refused(void **state)
 
 static void many_terminals_leave_nothing(void **state)
 {
-	enum { MANY = 30 };
+	enum { MANY = 200 };
 	struct suite *s = *state;
 	struct client *c = &s->client;
 	int before = sandbox_open_files(&s->box);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What surrounds a run and needs no cluster: options, help texts, exit status, JSON, progress. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -202,6 +204,54 @@ static void test_runtime_class_can_be_taken_back(void **state)
 	release(&p);
 }
 
+static int stdin_becomes(int fd)
+{
+	int before = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+
+	dup2(fd, STDIN_FILENO);
+	close(fd);
+	return before;
+}
+
+static void test_a_terminal_for_the_command(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct planned p;
+	int before;
+
+	(void)state;
+	setenv("TERM", "vt52", 1);
+	PLAN(&p, "-t", "x");
+	assert_false(p.plan.job.tty);
+	assert_non_null(strstr(p.plan.note, "without -i"));
+	assert_null(p.plan.env);
+	release(&p);
+
+	before = stdin_becomes(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	PLAN(&p, "-it", "x");
+	assert_false(p.plan.job.tty);
+	assert_non_null(strstr(p.plan.note, "not a terminal"));
+	assert_null(p.plan.env);
+	release(&p);
+
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	close(stdin_becomes(open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC)));
+	PLAN(&p, "-it", "-eA=1", "x");
+	assert_true(p.plan.job.tty);
+	assert_null(p.plan.note);
+	assert_string_equal(p.plan.job.env[0], "TERM=vt52");
+	assert_string_equal(p.plan.job.env[1], "A=1");
+	assert_null(p.plan.job.env[2]);
+	release(&p);
+	PLAN(&p, "-it", "-eTERM=dumb", "x");
+	assert_string_equal(p.plan.job.env[0], "TERM=dumb");
+	assert_null(p.plan.job.env[1]);
+	release(&p);
+	close(stdin_becomes(before));
+	close(master);
+}
+
 /* Each is refused with status 2, a message that names the fault, and a hint. */
 static void test_usage_errors(void **state)
 {
@@ -225,6 +275,7 @@ static void test_usage_errors(void **state)
 		{{"--ready-timeout=0", "x"}, "--ready-timeout", "5m"},
 		{{"--timeout", "soon", "x"}, "soon", "90s"},
 		{{"-o", "yaml", "x"}, "yaml", "json"},
+		{{"-it", "--output=json", "x"}, "-t with -o json", "leave one"},
 		{{"--runtime-class", "gVisor", "x"}, "gVisor", "lower case"},
 		{{"--arch", "x86_64", "x"}, "--arch \"x86_64\"", "amd64"},
 		{{"--service-account", "a..b", "x"}, "a..b", "lower case"},
@@ -544,6 +595,7 @@ int main(void)
 		cmocka_unit_test(test_exec_mistakes),
 		cmocka_unit_test(test_last_of_a_variable_counts),
 		cmocka_unit_test(test_runtime_class_can_be_taken_back),
+		cmocka_unit_test(test_a_terminal_for_the_command),
 		cmocka_unit_test(test_usage_errors),
 		cmocka_unit_test(test_settings_give_way),
 		cmocka_unit_test(test_help_names_every_option),
