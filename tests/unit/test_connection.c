@@ -84,7 +84,8 @@ static void on_changed(void *context, const struct asb_error *why)
 
 static void set_up(struct rig *rig, const struct attempt *attempts, unsigned count)
 {
-	const struct asb_way way = {open_way, close_way, free_way, rig};
+	const struct asb_way way = {
+		.open = open_way, .close = close_way, .free = free_way, .context = rig};
 
 	*rig = (struct rig){.attempts = attempts, .attempt_count = count};
 	rig->shim.fd = rig->fd = -1;
@@ -250,7 +251,8 @@ static void does_not_open_what_can_not_be_asked_for(void **state)
 {
 	static const struct attempt attempts[] = {{0, ASB_WAY_LOST, true}};
 	struct rig rig = {.attempts = attempts, .attempt_count = 1};
-	const struct asb_way way = {open_way, close_way, free_way, &rig};
+	const struct asb_way way = {
+		.open = open_way, .close = close_way, .free = free_way, .context = &rig};
 
 	(void)state;
 	assert_int_equal(asb_connection_open(&rig.connection, &way, &rig.err), -1);
