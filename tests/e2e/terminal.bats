@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # terminal.bats - -it as a person uses it: a real terminal (tmux), a shell that leaves its modes alone (dash), and in the
 # sandbox bash, vim, less and top. vim and less come from this machine: no image has to hold them.
-load helper
 # shellcheck disable=SC2016 # what is typed is for the shell in the terminal
+load helper
 
 setup_file() {
   cluster_setup
@@ -165,6 +165,21 @@ no_sleep() { ! asb exec "$BOX" -- pgrep sleep >/dev/null; }
   t paste-buffer -r
   shows "$(sha256sum <pasted | cut -d' ' -f1)"
   line 'exit 3'
+  status_is 3
+}
+
+@test "a terminal: lost connections cost no byte of it, neither of what is typed nor of what is shown" {
+  head -c 786432 /dev/urandom | base64 -w 76 | head -c 1048576 >pasted
+  inside
+  line 'for i in 1 2 3; do until pkill -9 -f "[s]him connect"; do sleep 0.1; done; done; echo sur""vived'
+  shows survived
+  line '(for i in 1 2 3; do sleep 0.2; pkill -9 -f "[s]him connect"; done)& stty raw -echo; echo re""ady; head -c 1048576 | sha256sum; wait; stty sane'
+  shows ready
+  t load-buffer pasted
+  t paste-buffer -r
+  shows "$(sha256sum <pasted | cut -d' ' -f1)"
+  line 'until pkill -9 -f "[s]him connect"; do sleep 0.1; done; seq 40000; exit 3'
+  shows 40000
   status_is 3
 }
 
