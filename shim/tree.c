@@ -13,6 +13,7 @@
 #define STOP_ROUNDS 16	  /* looks at /proc until no new process appears */
 #define KILL_SWEEPS 4	  /* STOP and KILL of everything, until nothing is new */
 #define KILL_AGAIN_MS 250 /* then all of it again, */
+#define TOGETHER_MS 20	  /* trees whose time comes within this are killed at once */
 #define KILL_TIMES 20	  /* this often: what survives is stuck in the kernel */
 
 static struct asb_tree trees[ASB_MAX_TREES];
@@ -23,6 +24,12 @@ static bool strays; /* a keeper was killed: there may be some */
 static struct asb_proc procs[2][ASB_MAX_PROCS] __attribute__((aligned(ASB_PAGE)));
 static size_t counts[2];
 static int latest;
+
+/* The trees whose members are looked for, many at once: a session may end with all its jobs, and a
+ * look takes milliseconds. */
+static struct asb_tree *wanted[ASB_MAX_TREES];
+static size_t wanted_count;
+static bool wanted_strays; /* and those that no tree claims */
 
 static void timer_fired(struct asb_timer *timer);
 
@@ -113,20 +120,37 @@ static bool is_stray(const struct asb_proc *proc)
 	       asb_tree_of_command(proc->pid) == NULL;
 }
 
-/* Whether a process is a member by itself, not by its parent. NULL stands for the strays. */
-static bool is_root(const struct asb_tree *tree, const struct asb_proc *proc)
+static void want_nothing(void)
 {
-	if (tree != NULL && tree->keeper != 0)
-		return proc->parent == tree->keeper;
-	return (tree != NULL && proc->pid == tree->command) || is_stray(proc);
+	wanted_count = 0;
+	wanted_strays = false;
 }
 
-static void mark_members(const struct asb_tree *tree, struct asb_proc *now, size_t n)
+/* A tree that has lost its keeper takes the strays along: some are its own. */
+static void want(struct asb_tree *tree)
+{
+	wanted[wanted_count++] = tree;
+	wanted_strays = wanted_strays || tree->keeper == 0;
+}
+
+/* Whether a process is a wanted member by itself, not by its parent. */
+static bool is_root(const struct asb_proc *proc)
+{
+	for (size_t i = 0; i < wanted_count; i++) {
+		const struct asb_tree *tree = wanted[i];
+
+		if (tree->keeper != 0 ? proc->parent == tree->keeper : proc->pid == tree->command)
+			return true;
+	}
+	return wanted_strays && is_stray(proc);
+}
+
+static void mark_members(struct asb_proc *now, size_t n)
 {
 	bool more = true;
 
 	for (size_t i = 0; i < n; i++)
-		now[i].member = is_root(tree, &now[i]);
+		now[i].member = is_root(&now[i]);
 	/* One turn is nearly always enough: a child's pid is larger than its parent's until the
 	 * numbers wrap. */
 	while (more) {
@@ -145,7 +169,7 @@ static void mark_members(const struct asb_tree *tree, struct asb_proc *now, size
 	}
 }
 
-static void look(const struct asb_tree *tree)
+static void look(void)
 {
 	struct asb_proc *before = procs[latest];
 	size_t n_before = counts[latest];
@@ -159,7 +183,7 @@ static void look(const struct asb_tree *tree)
 
 		now[i].hit = old != NULL && old->hit;
 	}
-	mark_members(tree, now, counts[latest]);
+	mark_members(now, counts[latest]);
 }
 
 static void forget(void)
@@ -194,14 +218,14 @@ static size_t strike(int number, bool fresh)
 
 /* Stops members until a look finds no new one: a stopped process starts no other. Returns how many
  * were new. */
-static size_t stop_all(const struct asb_tree *tree)
+static size_t stop_all(void)
 {
 	size_t total = 0;
 
 	for (int round = 0; round < STOP_ROUNDS; round++) {
 		size_t fresh;
 
-		look(tree);
+		look();
 		fresh = strike(SIGSTOP, true);
 		if (fresh == 0)
 			break;
@@ -210,49 +234,79 @@ static size_t stop_all(const struct asb_tree *tree)
 	return total;
 }
 
-static void kill_members(const struct asb_tree *tree)
+static void kill_members(void)
 {
 	for (int sweep = 0; sweep < KILL_SWEEPS; sweep++) {
-		if (stop_all(tree) == 0)
+		if (stop_all() == 0)
 			break;
 		(void)strike(SIGKILL, false);
 	}
 	forget();
 }
 
+static void give_up_on(struct asb_tree *tree)
+{
+	asb_say("processes of keeper %d survive SIGKILL; not waiting for them", (int)tree->keeper);
+	tree->phase = ASB_TREE_STUCK;
+	tree->session = NULL;
+	asb_timer_stop(&tree->timer);
+	asb_tree_let_go(tree);
+}
+
+/* Kills the tree whose time has come, and with it those whose time comes now. */
 static void timer_fired(struct asb_timer *timer)
 {
-	struct asb_tree *tree = timer->owner;
+	int64_t soon = asb_now() + (int64_t)TOGETHER_MS * 1000000;
 
-	if (tree->kills == KILL_TIMES) {
-		asb_say("processes of keeper %d survive SIGKILL; not waiting for them",
-			(int)tree->keeper);
-		tree->phase = ASB_TREE_STUCK;
-		tree->session = NULL;
-		asb_tree_let_go(tree);
-		return;
+	want_nothing();
+	for (int i = 0; i < ASB_MAX_TREES; i++) {
+		struct asb_tree *tree = &trees[i];
+
+		if ((tree->phase != ASB_TREE_TERM && tree->phase != ASB_TREE_KILL) ||
+		    (&tree->timer != timer && (!tree->timer.armed || tree->timer.due > soon)))
+			continue;
+		if (tree->kills == KILL_TIMES) {
+			give_up_on(tree);
+			continue;
+		}
+		tree->phase = ASB_TREE_KILL;
+		tree->kills++;
+		want(tree);
 	}
-	tree->phase = ASB_TREE_KILL;
-	tree->kills++;
-	kill_members(tree);
-	asb_timer_arm(timer, KILL_AGAIN_MS);
+	if (wanted_count == 0)
+		return;
+	kill_members();
+	for (size_t i = 0; i < wanted_count; i++)
+		asb_timer_arm(&wanted[i]->timer, KILL_AGAIN_MS);
+}
+
+static void end_wanted(void)
+{
+	if (wanted_count == 0)
+		return;
+	look();
+	(void)strike(SIGTERM, false);
+	/* What is stopped can only die of TERM when it is continued. */
+	(void)strike(SIGCONT, false);
+	forget();
+	for (size_t i = 0; i < wanted_count; i++) {
+		wanted[i]->phase = ASB_TREE_TERM;
+		asb_timer_arm(&wanted[i]->timer, wanted[i]->grace_ms);
+	}
 }
 
 void asb_tree_end(struct asb_tree *tree)
 {
 	if (tree->phase != ASB_TREE_LIVE)
 		return;
-	tree->phase = ASB_TREE_TERM;
-	look(tree);
-	(void)strike(SIGTERM, false);
-	/* What is stopped can only die of TERM when it is continued. */
-	(void)strike(SIGCONT, false);
-	forget();
-	asb_timer_arm(&tree->timer, tree->grace_ms);
+	want_nothing();
+	want(tree);
+	end_wanted();
 }
 
 void asb_tree_end_all(const struct asb_session *session, uint32_t longest_ms)
 {
+	want_nothing();
 	for (int i = 0; i < ASB_MAX_TREES; i++) {
 		struct asb_tree *tree = &trees[i];
 
@@ -260,8 +314,9 @@ void asb_tree_end_all(const struct asb_session *session, uint32_t longest_ms)
 			continue;
 		if (tree->grace_ms > longest_ms)
 			tree->grace_ms = longest_ms;
-		asb_tree_end(tree);
+		want(tree);
 	}
+	end_wanted();
 }
 
 bool asb_tree_any(const struct asb_session *session)
@@ -280,7 +335,9 @@ bool asb_tree_any(const struct asb_session *session)
  * are asked. */
 static void signal_leftovers(struct asb_tree *tree, int number)
 {
-	look(tree);
+	want_nothing();
+	want(tree);
+	look();
 	for (size_t i = 0; i < counts[latest]; i++) {
 		const struct asb_proc *proc = &procs[latest][i];
 
@@ -303,5 +360,7 @@ void asb_tree_kill_strays(void)
 	if (!strays)
 		return;
 	strays = false;
-	kill_members(NULL);
+	want_nothing();
+	wanted_strays = true;
+	kill_members();
 }

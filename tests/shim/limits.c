@@ -153,6 +153,29 @@ static void a_full_table_sleeps_in_little_memory(void **state)
 	assert_int_equal(sandbox_count(&s->box, "sleep", ""), 0);
 }
 
+static void many_that_are_deaf_are_killed_together(void **state)
+{
+	struct suite *s = *state;
+	struct client *c = &s->client;
+	struct job *other;
+	long long begin;
+
+	client_open(&s->other, &s->box, 60000);
+	other = job_line(&s->other, "sleep 500.5");
+	client_until(&s->other, &other->started);
+	for (int i = 0; i < 64; i++)
+		(void)job_line(c, "trap '' TERM; setsid sleep 600 & sleep 600; sleep 600");
+	assert_true(sandbox_wait_count(&s->box, "sleep", "S", 129, WAIT_MS));
+	begin = now_ms();
+	client_send(c, ASB_BYE, 0, 0, NULL, 0);
+	client_until(c, &c->bye);
+	print_message("           ended in %lld ms\n", now_ms() - begin);
+	assert_int_equal(sandbox_count(&s->box, "sleep", ""), 1);
+	client_ping(&s->other);
+	assert_false(other->record.present);
+	client_close(&s->other);
+}
+
 /* Every place but one writes as fast as it can. */
 static void a_new_job_gets_its_turn_among_many(void **state)
 {
@@ -345,6 +368,7 @@ int asb_test_limits(void)
 		SUITE_TEST(much_output_needs_little_memory),
 		SUITE_TEST(all_places_for_jobs_can_be_used),
 		SUITE_TEST(a_full_table_sleeps_in_little_memory),
+		SUITE_TEST(many_that_are_deaf_are_killed_together),
 		SUITE_TEST(a_new_job_gets_its_turn_among_many),
 		cmocka_unit_test_setup_teardown(descriptors_are_taken_and_not_handed_on,
 						setup_with_few_files, suite_teardown),
