@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shim/checksum.h"
 #include "shim/loop.h"
 #include "shim/out.h"
+#include "shim/protocol/checksum.h"
 #include "shim/protocol/frame.h"
 #include "shim/protocol/ring.h"
 #include "shim/spool.h"

@@ -25,8 +25,8 @@
 #define ASB_SESSION_INTERNAL_H
 
 #include "plugin/base/buffer.h"
-#include "plugin/session/checksum.h"
 #include "plugin/session/session.h"
+#include "shim/protocol/checksum.h"
 #include "shim/protocol/ring.h"
 
 #define ASB_SESSION_READ (256u << 10) /* bytes taken from the descriptor at once */

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "plugin/session/checksum.h"
+#include "shim/protocol/checksum.h"
 #include "shim/protocol/frame.h"
 
 /* What the one job does. */
