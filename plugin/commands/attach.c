@@ -122,7 +122,9 @@ static void step_connection(struct asb_attach *attach, const struct watched *wat
 
 static void step_sandbox(struct asb_attach *attach)
 {
-	if (!watches_sandbox(attach))
+	/* Not with every piece of output: it looks at all that is known of it. */
+	if (!watches_sandbox(attach) ||
+	    (!asb_http_progressed(attach->http) && asb_sandbox_timeout(attach->sandbox) != 0))
 		return;
 	if (asb_sandbox_step(attach->sandbox, &attach->failed) != 0 && attach->deadline == 0)
 		set_deadline(attach, FAILED_GRACE_MS);
@@ -205,7 +207,7 @@ enum asb_attach_end asb_attach_run(struct asb_attach *attach, struct asb_error *
 		collect(attach, &watched);
 		if (wait(attach, &watched, err) != 0)
 			return ASB_ATTACH_FAILED;
-		number = asb_interrupts_take(attach->interrupts);
+		number = watched.fds[0].revents == 0 ? 0 : asb_interrupts_take(attach->interrupts);
 		if (number != 0 && !take_signal(attach, number))
 			return ASB_ATTACH_INTERRUPTED;
 		step_connection(attach, &watched);

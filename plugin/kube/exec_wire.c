@@ -13,11 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "plugin/base/clock.h"
 #include "plugin/kube/exec_internal.h"
 
 #define READ_SIZE (256u << 10) /* from the server, before it is handed on */
+#define PIECES 64	       /* of messages, handed on with one call */
+/* A server that sends without a pause is read again after this time only, and has more to read by
+ * then: every time costs both threads a turn of their loops. What comes in smaller pieces than a
+ * record of TLS has is no such flood. */
+#define FLOOD_NS 200000L
+#define FLOOD_SIZE 16000u
 #define HEADROOM ASB_WEBSOCKET_HEADER_MAX
 #define CONTROLS \
 	4096u /* bytes of answers to pings that wait; one that finds no room is not given */
@@ -42,8 +50,11 @@ struct wire {
 	/* from the server to the caller */
 	struct asb_websocket frames;
 	struct asb_exec_demux demux;
-	struct asb_buffer inward; /* channel 1, waits for room in the pair */
+	struct iovec pieces[PIECES]; /* channel 1, in read_buffer */
+	int piece_count;
+	struct asb_buffer inward; /* what of it waits for room in the pair, and goes before it */
 	char *read_buffer;
+	bool flood;
 
 	/* from the caller to the server: one unit is sent to its end before another begins */
 	struct asb_websocket_masks masks;
@@ -54,6 +65,7 @@ struct wire {
 
 /* --- from the server to the caller ------------------------------------------------------------ */
 
+/* Sends what waits; it stays, as far as there is no room for it. */
 static void hand_on(struct wire *wire)
 {
 	while (wire->inward.length > 0 && !wire->left) {
@@ -71,6 +83,35 @@ static void hand_on(struct wire *wire)
 	}
 }
 
+/* Hands on the pieces, and keeps what there is no room for: they don't stay where they are. */
+static void hand_on_pieces(struct wire *wire)
+{
+	struct msghdr message = {.msg_iov = wire->pieces, .msg_iovlen = (size_t)wire->piece_count};
+	ssize_t n = 0;
+
+	if (wire->inward.length == 0 && !wire->left && wire->piece_count > 0)
+		n = sendmsg(wire->local, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		wire->left = true;
+	for (int i = 0; i < wire->piece_count; i++) {
+		const char *bytes = wire->pieces[i].iov_base;
+		size_t length = wire->pieces[i].iov_len;
+		size_t sent = n <= 0 ? 0 : (size_t)n < length ? (size_t)n : length;
+
+		asb_buffer_add(&wire->inward, bytes + sent, length - sent);
+		n -= (ssize_t)sent;
+	}
+	wire->piece_count = 0;
+}
+
+static void add_piece(struct wire *wire, const void *bytes, size_t n)
+{
+	if (wire->piece_count == PIECES)
+		hand_on_pieces(wire);
+	wire->pieces[wire->piece_count++] =
+		(struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
+}
+
 static void keep(struct asb_buffer *buf, const void *bytes, size_t n)
 {
 	size_t room = buf->limit - buf->length;
@@ -84,7 +125,7 @@ static void on_channel(void *context, int channel, const void *bytes, size_t n)
 
 	switch (channel) {
 	case ASB_EXEC_STDOUT_CHANNEL:
-		asb_buffer_add(&wire->inward, bytes, n);
+		add_piece(wire, bytes, n);
 		break;
 	case ASB_EXEC_STDERR_CHANNEL:
 		keep(&wire->outcome->diagnostics, bytes, n);
@@ -156,6 +197,7 @@ static void take_bytes(struct wire *wire, const char *bytes, size_t n)
 		asb_exec_problem(wire->exec, wire->frames.problem);
 		wire->gone = true;
 	}
+	hand_on_pieces(wire);
 }
 
 /* Reads until there is no more (poll does not tell of what TLS holds already), in pieces as large
@@ -178,7 +220,7 @@ static void read_server(struct wire *wire)
 			take_bytes(wire, wire->read_buffer, length);
 		if (n < 0)
 			wire->gone = wire->mute = true;
-		hand_on(wire);
+		wire->flood = length >= FLOOD_SIZE;
 	}
 	if (n <= 0)
 		wire->more = false;
@@ -291,6 +333,15 @@ static bool over(struct wire *wire)
 	return wire->gone || (wire->ends_by != 0 && asb_poll_timeout(wire->ends_by) == 0);
 }
 
+static void let_it_pile_up(struct wire *wire)
+{
+	const struct timespec pause = {.tv_nsec = FLOOD_NS};
+
+	if (wire->flood && !wire->gone && wire->inward.length == 0)
+		nanosleep(&pause, NULL);
+	wire->flood = false;
+}
+
 /* Waits for what can be done next, and notes whether the server can be read. */
 static void wait_for(struct wire *wire)
 {
@@ -350,13 +401,13 @@ void asb_exec_serve(struct asb_exec *exec, const char *bytes, size_t n)
 	asb_buffer_init(&wire.inward);
 	asb_buffer_init(&wire.controls);
 	take_bytes(&wire, bytes, n);
-	hand_on(&wire);
 	while (!over(&wire)) {
 		if (wire.more)
 			read_server(&wire);
 		send_server(&wire);
 		if (over(&wire))
 			break;
+		let_it_pile_up(&wire);
 		wait_for(&wire);
 		hand_on(&wire);
 		ping_if_silent(&wire);

@@ -267,6 +267,7 @@ static int perform(struct asb_http *http, struct asb_error *err)
 	int running, left;
 	bool any = false;
 
+	http->performed_ms = asb_monotonic_ms();
 	code = curl_multi_perform(http->multi, &running);
 	if (code != CURLM_OK)
 		return fail_multi(code, err);
@@ -324,13 +325,22 @@ static struct curl_waitfd *waitfds(struct asb_http *http, const struct pollfd *f
 	return http->waitfds;
 }
 
+/* The caller's descriptors alone were ready, as with each piece of a command's output. */
+static bool nothing_is_due(struct asb_http *http)
+{
+	long ms = 0;
+
+	return curl_multi_timeout(http->multi, &ms) == CURLM_OK && ms != 0 &&
+	       asb_poll_timeout(http->performed_ms + LONGEST_SLEEP_MS) > 0;
+}
+
 /* Waits for transfers and descriptors, and moves what is ready. */
 static int wait_and_move(struct asb_http *http, const struct pollfd *fds, unsigned n,
 			 int timeout_ms, struct asb_error *err)
 {
 	struct curl_waitfd *own = waitfds(http, fds, n);
 	int most = http->running == NULL ? INT_MAX : LONGEST_SLEEP_MS;
-	int ready = 0;
+	int ready = 0, mine = 0;
 	CURLMcode code;
 
 	code = curl_multi_poll(http->multi, own, n,
@@ -338,8 +348,10 @@ static int wait_and_move(struct asb_http *http, const struct pollfd *fds, unsign
 	if (code != CURLM_OK)
 		return fail_multi(code, err);
 	for (unsigned i = 0; i < n; i++)
-		ready -= own[i].revents != 0;
-	return ready > 0 ? move(http, err) : perform(http, err);
+		mine += own[i].revents != 0;
+	if (ready > mine)
+		return move(http, err);
+	return mine > 0 && nothing_is_due(http) ? 0 : perform(http, err);
 }
 
 int asb_http_poll(struct asb_http *http, struct pollfd *fds, unsigned n, int timeout_ms,

@@ -58,8 +58,9 @@ struct asb_http {
 	struct asb_transfer *running;
 	struct curl_waitfd *waitfds;
 	unsigned waitfd_room;
-	bool launched;	   /* a transfer that was not moved yet */
-	unsigned progress; /* requests done and pieces handed on since poll began */
+	bool launched;	      /* a transfer that was not moved yet */
+	int64_t performed_ms; /* monotonic: when transfers were moved last */
+	unsigned progress;    /* requests done and pieces handed on since poll began */
 	int64_t clock_offset_ms;
 	int interrupt_fd; /* borrowed; -1: none */
 	void (*turn)(void *context);
