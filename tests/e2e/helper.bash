@@ -13,7 +13,8 @@
 # run.bats, exec.bats and cell.bats hold in every cell of tests/e2e/matrix. What a cell is comes from the environment,
 # and goes to the plugin as settings, so that no test has to know (cell_setup, cell_ready, cell_teardown):
 #
-#   E2E_MODE     cold (default): a Sandbox for each run; warm: claimed from a pool; k8s: a plain pod
+#   E2E_MODE     cold (default): a Sandbox for each run; warm: claimed from a pool; k8s: a plain pod; held: as cold, and
+#                `exec` goes through the process that it leaves in the background
 #   E2E_RUNTIME  runc (default) or gvisor
 bats_require_minimum_version 1.5.0
 
@@ -86,20 +87,26 @@ cell_setup() { # in setup_file, behind cluster_setup
   [ "$E2E_RUNTIME" = runc ] || export AGENTSANDBOX_RUNTIME_CLASS=$E2E_RUNTIME
   case $E2E_MODE in
   cold) ;;
+  held)
+    XDG_RUNTIME_DIR=$(mktemp -d /tmp/asb-held.XXXXXX)
+    export XDG_RUNTIME_DIR KUBECTL_AGENTSANDBOX_PERSIST=60s
+    ;;
   k8s) export AGENTSANDBOX_SANDBOX=k8s ;;
   warm)
     asb pool create "$E2E_POOL" --size 3 >/dev/null
     export AGENTSANDBOX_POOL=$E2E_POOL
     ;;
   *)
-    echo "E2E_MODE=$E2E_MODE: cold, warm or k8s"
+    echo "E2E_MODE=$E2E_MODE: cold, held, warm or k8s"
     return 1
     ;;
   esac
 }
-cell_teardown() { # in teardown_file
+cell_teardown() { # in teardown_file, behind the sandboxes: the processes that held their connections end with them
   [ "$E2E_MODE" != warm ] || asb pool delete "$E2E_POOL" >/dev/null
+  [ "$E2E_MODE" != held ] || { within 60 nothing_held && rm -rf "$XDG_RUNTIME_DIR"; }
 }
+nothing_held() { [ -z "$(find "$XDG_RUNTIME_DIR" ! -type d)" ]; }
 cell_ready() { # in setup: what is called warm is warm
   [ "$E2E_MODE" != warm ] || within 120 pool_has 2
 }
