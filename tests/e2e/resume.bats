@@ -62,6 +62,24 @@ lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
   [ "$(cat out)" = $'on\nint' ]
 }
 
+@test "a terminal goes on, with what is typed meanwhile" {
+  local text script
+  text=$(head -c 60000 /dev/urandom | base64 -w 0)
+  mkfifo keys
+  KUBECONFIG=$KUBECONFIG_OF script -qec "kubectl-agentsandbox exec -it $BOX -- \
+    sh -c 'stty raw -echo; echo ready; head -c 80000 | sha256sum; exit 7'" /dev/null <keys >out 2>err 3>&- &
+  script=$!
+  exec 5>keys
+  within 30 grep -q ready out
+  printf %s "${text:0:30000}" >&5
+  kill -USR1 $proxy
+  printf %s "${text:30000}" >&5
+  within 60 grep -q ' -' out
+  exec 5>&-
+  wait $script && false || [ $? -eq 7 ]
+  grep -q "$(printf %s "$text" | sha256sum)" out
+}
+
 @test "a command that kills what carries its connection is not lost" {
   run -7 asb exec "$BOX" 'echo before; kill -9 -1; echo after; exit 7'
   [ "$output" = $'before\nafter' ]
