@@ -126,8 +126,8 @@ static void show_progress(struct copy *copy)
 		return;
 	copy->redraw_ms = now;
 	asb_transfer_moved(copy->transfer, &bytes, &files);
-	asb_progress_show(&copy->run.progress, "%s: %" PRIu64 " files, %s, %s/s",
-			  copy->plan.sandbox, files, size_text(bytes, size),
+	asb_progress_show(&copy->run.progress, "%s: %" PRIu64 "%s, %s, %s/s", copy->plan.sandbox,
+			  files, files == 1 ? " file" : " files", size_text(bytes, size),
 			  size_text(bytes * 1000 / (uint64_t)(spent > 0 ? spent : 1), rate));
 }
 
