@@ -94,6 +94,7 @@ static CURLcode show_identity(CURL *easy, const struct asb_kubeconfig *kubeconfi
 	key = copied_blob(asb_kubeconfig_key(kubeconfig));
 	curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "PEM");
 	curl_easy_setopt(easy, CURLOPT_SSLKEYTYPE, "PEM");
+	curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* never ask on the terminal */
 	code = curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &certificate);
 	return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key);
 }

@@ -58,8 +58,7 @@ struct asb_http_stream *asb_http_stream_new(const struct asb_kubeconfig *kubecon
 {
 	struct asb_http_stream *stream;
 
-	if (asb_kubeconfig_authenticate(kubeconfig, err) != 0 ||
-	    asb_connect_check(kubeconfig, err) != 0)
+	if (asb_kubeconfig_authenticate(kubeconfig, err) != 0)
 		return NULL;
 	stream = asb_calloc(1, sizeof(*stream));
 	stream->kubeconfig = kubeconfig;
