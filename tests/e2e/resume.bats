@@ -39,7 +39,7 @@ lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
   kill -USR1 $proxy
   ends_with 7 60
   seq 200 | cmp - out
-  [ ! -s err ]
+  [ -z "$(without_notes "$(<err)")" ] # a slow machine may say that it waits
 }
 
 @test "-o json tells how often" {
