@@ -111,7 +111,9 @@ void asb_http_stream_connect(struct asb_http_stream *stream, int timeout_ms)
 {
 	drop(stream);
 	stream->detail[0] = '\0';
-	curl_easy_setopt(stream->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+	/* 0 would be minutes. */
+	curl_easy_setopt(stream->easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 timeout_ms > 0 ? (long)timeout_ms : 1L);
 	/* No other handle is in it, and none is in another: nothing that could fail but memory. */
 	if (curl_multi_add_handle(stream->multi, stream->easy) != CURLM_OK)
 		asb_out_of_memory();
