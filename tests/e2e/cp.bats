@@ -25,7 +25,7 @@ sums() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256
 slowly() { asb exec "$SLOW" "$@"; }
 slow_box() {
   sandbox_exists "$SLOW" || asb create "$SLOW" -q --cpu 50m >/dev/null
-  [ -f big ] || head -c 300M /dev/zero | tr '\0' x >big
+  [ -f big ] || head -c 150M /dev/zero | tr '\0' x >big
 }
 temporary_inside() { [ -n "$(slowly "find '$1' -name '.agentsandbox-*'")" ]; }
 no_temporary_inside() { [ -z "$(slowly "find '$1' -name '.agentsandbox-*'")" ]; }
