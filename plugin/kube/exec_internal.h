@@ -28,8 +28,9 @@
 #define ASB_EXEC_STDERR 4096	/* kept of what the remote process writes on stderr */
 #define ASB_EXEC_STATUS 65536	/* kept of the Status */
 #define ASB_EXEC_PING_MS 15000	/* silence after which a WebSocket ping is sent */
-#define ASB_EXEC_CLOSE_MS 5000	/* from the Status, the last that is said, until the server closes \
-				 */
+#define ASB_EXEC_CLOSE_MS                                                       \
+	5000 /* from the Status, the last that is said, until the server closes \
+	      */
 #define ASB_EXEC_CONNECT_MS 30000
 
 enum asb_exec_channel {
