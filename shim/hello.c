@@ -104,7 +104,8 @@ static struct asb_session *session_for(struct asb_conn *conn, const struct hello
 		broken(conn, "the session exists already");
 		return NULL;
 	}
-	if (session == NULL ? hello->resume == ASB_RESUME_KNOWN : session->ending) {
+	if (session == NULL ? hello->resume == ASB_RESUME_KNOWN || asb_session_was(hello->session)
+			    : session->ending) {
 		asb_conn_error(conn, ASB_ERROR_NO_SESSION, "there is no such session");
 		return NULL;
 	}

@@ -9,6 +9,9 @@
 #include "shim/tree.h"
 
 static struct asb_session sessions[ASB_MAX_SESSIONS];
+static uint8_t former[ASB_MAX_SESSIONS]
+		     [ASB_ID_LEN]; /* ids of sessions that are over, in a circle */
+static unsigned former_count;
 
 static void lease_fired(struct asb_timer *timer)
 {
@@ -40,6 +43,22 @@ struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN])
 			return &sessions[i];
 	}
 	return NULL;
+}
+
+static void remember(const struct asb_session *session)
+{
+	memcpy(former[former_count++ % ASB_MAX_SESSIONS], session->id, ASB_ID_LEN);
+}
+
+bool asb_session_was(const uint8_t id[ASB_ID_LEN])
+{
+	unsigned n = former_count < ASB_MAX_SESSIONS ? former_count : ASB_MAX_SESSIONS;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (memcmp(former[i], id, ASB_ID_LEN) == 0)
+			return true;
+	}
+	return false;
 }
 
 struct asb_conn *asb_session_resume(struct asb_session *session, uint32_t lease_ms,
@@ -109,6 +128,7 @@ void asb_session_settle(void (*over)(struct asb_conn *conn))
 		if (asb_job_clear(session) || asb_tree_any(session))
 			continue;
 		session->used = false;
+		remember(session);
 		if (!any_session() && !asb_job_any())
 			asb_tree_kill_strays();
 		if (session->conn != NULL)

@@ -35,6 +35,10 @@ struct asb_session *asb_session_open(const uint8_t id[ASB_ID_LEN], uint32_t leas
 				     struct asb_conn *conn);
 struct asb_session *asb_session_find(const uint8_t id[ASB_ID_LEN]);
 
+/* Whether it is one of the last ASB_MAX_SESSIONS that are over: a HELLO of it was late on its way,
+ * and what comes behind it has been done. */
+bool asb_session_was(const uint8_t id[ASB_ID_LEN]);
+
 /* Another connection takes the session up; all is told again. Returns the one that it still had,
  * for the caller to drop, or NULL. */
 struct asb_conn *asb_session_resume(struct asb_session *session, uint32_t lease_ms,
