@@ -116,7 +116,7 @@ uint64_t asb_output_attach(struct asb_output *o, uint64_t from, uint64_t limit)
 	o->skips = false;
 	o->ended = false;
 	o->consumed = o->sent = o->most = from;
-	o->limit = limit;
+	o->limit = limit > from ? limit : from;
 	return from;
 }
 

@@ -114,6 +114,10 @@ extern const struct asb_command asb_command_cp;
 /* What `exec` starts in the background: persist.h. */
 extern const struct asb_command asb_command_hold;
 
+/* Commands that were left there. */
+extern const struct asb_command asb_command_jobs, asb_command_attach, asb_command_wait,
+	asb_command_kill;
+
 /* Around them. */
 extern const struct asb_command asb_command_cleanup, asb_command_setup;
 

@@ -2,6 +2,7 @@
 /* exec.c - `exec`: a command in a sandbox that is there already: one that stays, or, with --pool,
  * one that waits in a warm pool. */
 #include "plugin/commands/held.h"
+#include "plugin/commands/jobs_attach.h"
 
 /* 0, or -1: interrupted or err. */
 static int go_through(struct asb_run *run, struct asb_held *held, const struct asb_context *context,
@@ -36,7 +37,10 @@ static int run_exec(const struct asb_context *context, const void *values,
 		asb_run_plan_release(&run.plan);
 		return -1;
 	}
-	status = go_through(&run, &held, context, err);
+	if (((const struct asb_run_values *)values)->detach)
+		status = asb_exec_detach(&run, context, err);
+	else
+		status = go_through(&run, &held, context, err);
 	asb_run_clean_up(&run);
 	status = asb_run_conclude(&run, status, err);
 	asb_run_release(&run);
@@ -65,11 +69,14 @@ const struct asb_command asb_command_exec = {
 		"The first command leaves a process in the background that keeps its connection "
 		"for the next ones, which are much faster; it ends a minute after the last one. "
 		"KUBECTL_AGENTSANDBOX_PERSIST is another time, or \"no\".\n"
+		"With --detach it prints the id of the command and leaves it in the sandbox, which "
+		"it does not keep from ending.\n"
 		"With --pool there is no NAME: a sandbox of the warm pool is claimed for this "
 		"command and deleted after it, as \"run --pool\" does.",
 	.examples = "exec box \"git status\"\n"
 		    "exec box --timeout 10m -- make test\n"
 		    "exec -it box -- bash\n"
+		    "exec box --detach -- ./server --port 80\n"
 		    "exec box -i -- tee notes.txt <notes.txt",
 	.options = asb_exec_options,
 	.values_size = sizeof(struct asb_run_values),

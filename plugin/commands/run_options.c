@@ -35,6 +35,10 @@ const struct asb_command_option asb_run_options[] = {
 const struct asb_command_option asb_exec_options[] = {
 	ASB_JOB_OPTIONS,
 	ASB_POOL_OPTIONS,
+	{"detach", 'd', ASB_OPTION_FLAG, ASB_RUN_AT(detach), NULL,
+	 "leave the command in the sandbox and print its id, for \"attach\", \"wait\", \"kill\" "
+	 "and "
+	 "\"jobs\""},
 	{"no-persist", 0, ASB_OPTION_FLAG, ASB_RUN_AT(no_persist), NULL,
 	 "open a connection for this command alone, and leave none for the next"},
 	ASB_OUTPUT_OPTIONS,
@@ -220,6 +224,19 @@ int asb_check_arch(const char *arch, struct asb_error *err)
 	return asb_hint(err, "use amd64 (x86_64) or arm64 (aarch64)");
 }
 
+static int check_detach(const struct asb_run_values *values, const struct asb_operands *operands,
+			struct asb_error *err)
+{
+	bool streams = values->stdin_ || values->tty || values->output != NULL;
+
+	if (!values->detach || (!streams && !asb_operands_gave(operands, "pool")))
+		return 0;
+	asb_fail_usage(err, "--detach with --stdin, --tty, --output or --pool");
+	return asb_hint(err,
+			"a command that is left there has no stdin; \"attach\" shows its output, "
+			"\"jobs -o json\" how it ended");
+}
+
 static int check_sandbox(const char *kind, struct asb_error *err)
 {
 	if (strcmp(kind, "agent-sandbox") == 0 || strcmp(kind, "k8s") == 0)
@@ -314,7 +331,7 @@ static int plan_init(struct asb_run_plan *plan, const struct asb_context *contex
 	plan->job.cwd = values->workdir;
 	if (plan_command(plan, context, verb, operands, err) != 0 ||
 	    asb_run_values_check(values, context->namespace_, err) != 0 ||
-	    check_tty(values, err) != 0)
+	    check_tty(values, err) != 0 || check_detach(values, operands, err) != 0)
 		return -1;
 	plan_tty(plan, values->tty);
 	plan_env(plan, &values->env);

@@ -28,7 +28,7 @@ struct asb_run_values {
 	const char *pool, *cold, *arch;
 	struct asb_strings env;
 	int64_t timeout_ms, ready_timeout_ms, lease_ms;
-	bool keep, stdin_, tty, quiet, no_persist;
+	bool keep, stdin_, tty, quiet, no_persist, detach;
 };
 
 #define ASB_RUN_DEFAULTS                                                                         \

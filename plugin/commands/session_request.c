@@ -237,29 +237,35 @@ static int take_start(struct asb_request *request, struct asb_error *err)
 
 /* --- for a command that was sent before ------------------------------------------------------- */
 
-static int take_signal(struct asb_request *request, struct asb_error *err)
+const char *asb_request_signal(const char *name)
 {
-	static const char *const known[] = {"id", "signal", NULL};
 	/* The same numbers or not, these have the same names on every Linux. */
 	static const char *const signals[] = {
 		"HUP",	"INT",	"QUIT", "ILL",	"TRAP",	  "ABRT",  "BUS",  "FPE",
 		"KILL", "USR1", "SEGV", "USR2", "PIPE",	  "ALRM",  "TERM", "CHLD",
 		"CONT", "STOP", "TSTP", "TTIN", "TTOU",	  "URG",   "XCPU", "XFSZ",
 		"PROF", "IO",	"PWR",	"SYS",	"VTALRM", "WINCH", NULL};
+
+	if (strncmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (size_t i = 0; signals[i] != NULL; i++)
+		if (strcmp(signals[i], name) == 0)
+			return signals[i];
+	return NULL;
+}
+
+static int take_signal(struct asb_request *request, struct asb_error *err)
+{
+	static const char *const known[] = {"id", "signal", NULL};
 	const char *name = NULL;
 
 	request->kind = ASB_REQUEST_SIGNAL;
 	if (check_members(request, known, "a signal", err) != 0 ||
 	    take_string(request, "signal", &name, err) != 0)
 		return -1;
-	if (strncmp(name, "SIG", 3) == 0)
-		name += 3;
-	for (size_t i = 0; signals[i] != NULL; i++) {
-		if (strcmp(signals[i], name) == 0) {
-			request->signal = signals[i];
-			return 0;
-		}
-	}
+	request->signal = asb_request_signal(name);
+	if (request->signal != NULL)
+		return 0;
 	return wrong(err, "signal", "the name of a signal, such as \"INT\"");
 }
 

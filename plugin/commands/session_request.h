@@ -43,4 +43,7 @@ int asb_request_init(struct asb_request *request, const char *line, size_t n,
 		     struct asb_error *err);
 void asb_request_release(struct asb_request *request);
 
+/* "INT" for "INT" and "SIGINT"; NULL when it is not the name of a signal. */
+const char *asb_request_signal(const char *name);
+
 #endif

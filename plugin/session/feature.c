@@ -4,7 +4,7 @@
 #include "plugin/session/session_internal.h"
 
 /* What we can, and may use once the shim has named it too. */
-static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY};
+static const char *const features[] = {ASB_FEATURE_RESUME, ASB_FEATURE_PTY, ASB_FEATURE_DETACH};
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))
 

@@ -12,6 +12,8 @@ static bool take_started(struct asb_job *job, const struct asb_frame *frame)
 	job->view.pid = asb_get32(frame->payload);
 	job->view.state = ASB_JOB_RUNNING;
 	asb_buffer_release(&job->spec); /* the shim knows it now */
+	if (job->detaches)
+		asb_job_settle(job, ASB_JOB_DETACHED);
 	return true;
 }
 
@@ -121,27 +123,42 @@ static bool matches(struct asb_job *job, enum asb_stream stream, uint64_t bytes,
 			     name, s->ring.end, bytes);
 		return false;
 	}
-	if (asb_checksum_value(&s->checksum) != checksum) {
+	if (!s->partial && asb_checksum_value(&s->checksum) != checksum) {
 		asb_job_lose(job, "%s was damaged on its way, its checksum differs", name);
 		return false;
 	}
 	return true;
 }
 
-static bool take_exit(struct asb_job *job, const struct asb_frame *frame)
+static bool read_record(struct reading *r, const uint8_t *bytes, size_t n)
 {
-	struct reading r = {.record.code = -1};
 	struct asb_attr attr;
 	size_t at = 0;
 	int more;
 
+	*r = (struct reading){.record.code = -1};
 	for (;;) {
-		more = asb_attr_next(frame->payload, frame->length, &at, &attr);
+		more = asb_attr_next(bytes, n, &at, &attr);
 		if (more <= 0)
-			break;
-		take_attribute(&r, &attr);
+			return more == 0;
+		take_attribute(r, &attr);
 	}
-	if (more < 0)
+}
+
+bool asb_job_record(const uint8_t *bytes, size_t n, struct asb_exit_record *record)
+{
+	struct reading r;
+	bool good = read_record(&r, bytes, n) && complete(&r);
+
+	*record = r.record;
+	return good;
+}
+
+static bool take_exit(struct asb_job *job, const struct asb_frame *frame)
+{
+	struct reading r;
+
+	if (!read_record(&r, frame->payload, frame->length))
 		return false;
 	asb_job_send_ack(job->session, job->channel);
 	job->view.eof[ASB_STDOUT] = job->view.eof[ASB_STDERR] = true;
@@ -179,8 +196,12 @@ static void add_data(struct asb_job *job, enum asb_stream stream, const uint8_t 
 		asb_job_stream_credit(job, stream);
 		return;
 	}
-	if (s->ring.bytes == NULL)
+	if (s->ring.bytes == NULL) {
+		uint64_t first = s->ring.end; /* not 0 in a job that was attached to */
+
 		asb_ring_init(&s->ring, asb_malloc(ASB_SESSION_WINDOW), ASB_SESSION_WINDOW);
+		s->ring.start = s->ring.end = first;
+	}
 	asb_checksum_add(&s->checksum, bytes, n);
 	/* All of it fits: the limit is never more than a window beyond what was handed on. */
 	asb_ring_write(&s->ring, bytes, n);
@@ -223,6 +244,8 @@ static bool take_eof(struct asb_job *job, const struct asb_frame *frame)
 
 static bool take_credit(struct asb_job *job, const struct asb_frame *frame)
 {
+	if (job->attached) /* its stdin is not ours */
+		return true;
 	return frame->flags == ASB_STDIN && asb_job_input_consumed(job, asb_get64(frame->payload),
 								   asb_get64(frame->payload + 8));
 }
@@ -232,6 +255,46 @@ static bool take_stop(struct asb_job *job, const struct asb_frame *frame)
 	if (frame->flags != ASB_STDIN)
 		return false;
 	asb_job_input_stop(job);
+	return true;
+}
+
+/* --- detached jobs ---------------------------------------------------------------------------- */
+
+/* Where the shim goes on. False: bytes are missing behind some that wait here. */
+static bool begin_at(struct asb_job *job, enum asb_stream stream, uint64_t first)
+{
+	struct asb_job_stream *s = &job->streams[stream == ASB_STDERR];
+	bool waiting = asb_ring_used(&s->ring) > 0;
+
+	if (first != s->ring.end && waiting)
+		return false;
+	if (first != s->ring.end || (job->view.received[stream] == 0 && first != 0))
+		s->partial = true;
+	if (!waiting)
+		s->ring.start = s->ring.end = first;
+	job->view.eof[stream] = false; /* is told again */
+	s->limit = s->ring.start;
+	asb_job_stream_credit(job, stream);
+	return true;
+}
+
+static bool take_attached(struct asb_job *job, const struct asb_frame *frame)
+{
+	if (!job->attached)
+		return false;
+	job->view.pid = asb_get32(frame->payload);
+	job->view.state = ASB_JOB_RUNNING;
+	if (!begin_at(job, ASB_STDOUT, asb_get64(frame->payload + 4)) ||
+	    !begin_at(job, ASB_STDERR, asb_get64(frame->payload + 12)))
+		asb_job_lose(job, "output was dropped while the connection was lost");
+	return true;
+}
+
+static bool take_detach(struct asb_job *job, const struct asb_frame *frame)
+{
+	(void)frame;
+	if (job->attached)
+		asb_job_lose(job, "another client has attached to the job");
 	return true;
 }
 
@@ -249,6 +312,8 @@ static const struct {
 	{ASB_STARTED, 4, take_started},
 	{ASB_FAILED, 6, take_failed},
 	{ASB_EXIT, 0, take_exit},
+	{ASB_ATTACHED, 20, take_attached},
+	{ASB_DETACH, 0, take_detach},
 };
 
 /* A job that has ended here, perhaps was forgotten, and whose end the shim tells again: it did not

@@ -197,6 +197,17 @@ void asb_job_send_spec(struct asb_job *job)
 			 sizeof(length));
 }
 
+void asb_job_send_attach(struct asb_job *job)
+{
+	uint8_t payload[ASB_ID_LEN + 32] = {0};
+
+	memcpy(payload, job->id, ASB_ID_LEN);
+	asb_put64(payload + ASB_ID_LEN, job->streams[0].ring.end);
+	asb_put64(payload + ASB_ID_LEN + 8, job->streams[1].ring.end);
+	asb_session_send(job->session, ASB_ATTACH, 0, job->channel, payload, sizeof(payload), NULL,
+			 0);
+}
+
 void asb_job_send_ack(struct asb_session *session, uint32_t channel)
 {
 	asb_session_send(session, ASB_ACK, 0, channel, NULL, 0, NULL, 0);
@@ -222,6 +233,10 @@ void asb_job_again(struct asb_job *job)
 		return;
 	if (!asb_job_active(job)) {
 		asb_job_send_ack(job->session, job->channel);
+		return;
+	}
+	if (job->attached) {
+		asb_job_send_attach(job);
 		return;
 	}
 	if (job->view.state == ASB_JOB_SENT)

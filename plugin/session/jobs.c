@@ -61,7 +61,7 @@ void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *
 
 /* --- they come -------------------------------------------------------------------------------- */
 
-static struct asb_job *job_new(struct asb_session *session, const struct asb_job_spec *spec)
+struct asb_job *asb_job_new(struct asb_session *session, const struct asb_job_spec *spec)
 {
 	struct asb_job *job = asb_calloc(1, sizeof(*job));
 
@@ -70,6 +70,7 @@ static struct asb_job *job_new(struct asb_session *session, const struct asb_job
 	job->view.failed_text = "";
 	job->view.stdin_open = spec->has_stdin || spec->tty;
 	job->tty = spec->tty;
+	job->detaches = spec->detach;
 	job->rows = spec->rows;
 	job->columns = spec->columns;
 	uuid_generate_random(job->id);
@@ -88,25 +89,30 @@ static struct asb_job *job_new(struct asb_session *session, const struct asb_job
 	return job;
 }
 
+bool asb_session_open(const struct asb_session *session, struct asb_error *err)
+{
+	if (asb_failed(&session->failure))
+		*err = session->failure;
+	else if (session->bye_sent || session->bye_received)
+		asb_fail(err, "the session is over");
+	else
+		return true;
+	return false;
+}
+
 struct asb_job *asb_job_start(struct asb_session *session, const struct asb_job_spec *spec,
 			      struct asb_error *err)
 {
 	struct asb_buffer bytes = ASB_BUFFER_INIT;
 	struct asb_job *job;
 
-	if (asb_failed(&session->failure)) {
-		*err = session->failure;
+	if (!asb_session_open(session, err))
 		return NULL;
-	}
-	if (session->bye_sent || session->bye_received) {
-		asb_fail(err, "the session is over");
-		return NULL;
-	}
 	if (asb_spec_encode(spec, &bytes, err) != 0) {
 		asb_buffer_release(&bytes);
 		return NULL;
 	}
-	job = job_new(session, spec);
+	job = asb_job_new(session, spec);
 	job->spec = bytes;
 	job->held = spec->tty && !session->greeted;
 	if (!job->held)
@@ -137,6 +143,11 @@ void asb_job_free(struct asb_job *job)
 	if (job == NULL)
 		return;
 	if (!asb_job_active(job) || job->held) {
+		asb_session_forget(job->session, job);
+		return;
+	}
+	if (job->attached) {
+		asb_session_send(job->session, ASB_DETACH, 0, job->channel, NULL, 0, NULL, 0);
 		asb_session_forget(job->session, job);
 		return;
 	}

@@ -159,6 +159,7 @@ void asb_session_resume(struct asb_session *session, int fd)
 	asb_session_hello(session);
 	for (size_t i = 0; i < session->job_count; i++)
 		asb_job_again(session->jobs[i]);
+	asb_listing_again(session);
 }
 
 unsigned asb_session_resumptions(const struct asb_session *session)

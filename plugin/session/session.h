@@ -46,14 +46,16 @@ struct asb_job_spec {
 				   it can, and refused when it can't */
 	uint16_t rows, columns; /* of it; 0: the shim's default */
 	int64_t timeout_ms;	/* 0: none */
+	bool detach;		/* it belongs to the sandbox and outlives the session: detached.h */
 };
 
 enum asb_job_state {
-	ASB_JOB_SENT,	 /* START sent, nothing heard yet */
-	ASB_JOB_RUNNING, /* STARTED arrived */
-	ASB_JOB_ENDED,	 /* exit record arrived and verified: `record` is valid */
-	ASB_JOB_REFUSED, /* FAILED arrived: `failed`, `failed_text` */
-	ASB_JOB_LOST,	 /* no exit record came or it did not match the bytes: `error` says why */
+	ASB_JOB_SENT,	  /* START sent, nothing heard yet */
+	ASB_JOB_RUNNING,  /* STARTED arrived */
+	ASB_JOB_ENDED,	  /* exit record arrived and verified: `record` is valid */
+	ASB_JOB_REFUSED,  /* FAILED arrived: `failed`, `failed_text` */
+	ASB_JOB_DETACHED, /* it runs, by itself: STARTED arrived, nothing more will */
+	ASB_JOB_LOST,	  /* no exit record came or it did not match the bytes: `error` says why */
 };
 
 /* The exit record. */

@@ -213,6 +213,11 @@ void asb_session_frame(struct asb_session *session, const struct asb_frame *fram
 			take_session_frame(session, frame);
 		return;
 	}
+	if (frame->type == ASB_LISTED || frame->type == ASB_LIST_END) {
+		if (!asb_listing_frame(session, frame))
+			asb_session_fail(session, "the list of jobs is malformed");
+		return;
+	}
 	switch (asb_job_frame(session, frame)) {
 	case ASB_FRAME_TAKEN:
 		break;

@@ -5,6 +5,7 @@
  * From the bottom up, each uses only what stands above it here:
  *
  *   spec.c           a job's description in bytes
+ *   detached.c       jobs that outlive their session
  *   send.c           the outgoing queue
  *   feature.c        what both sides can
  *   job_input.c      what the shim is told of a job, once and, after a resume, again
@@ -64,7 +65,8 @@ struct asb_session {
 	struct asb_job **jobs; /* by rising channel number */
 	size_t job_count, job_capacity;
 	uint32_t last_channel;
-	bool behind; /* stdin of a job waits for room in the queue */
+	bool behind;		     /* stdin of a job waits for room in the queue */
+	struct asb_listing *listing; /* that is being answered, borrowed; NULL: none is */
 };
 
 /* One output stream. Its ring's offsets are those of the stream: start is what was handed on, end
@@ -73,6 +75,7 @@ struct asb_job_stream {
 	struct asb_ring ring;
 	uint64_t limit; /* highest limit that the shim was given */
 	bool discarded;
+	bool partial; /* not read from its first byte on: the checksum tells nothing */
 	struct asb_checksum checksum;
 };
 
@@ -97,6 +100,8 @@ struct asb_job {
 	bool abandoned; /* its owner has freed it: it goes when it ends */
 	uint8_t id[ASB_ID_LEN];
 	struct asb_buffer spec; /* its description, until the shim has answered */
+	bool detaches;		/* its description says so */
+	bool attached;		/* a detached job, that was not started here */
 	bool held;		/* not sent: whether the shim has terminals is not known yet */
 	bool tty;
 	uint16_t rows, columns; /* of its terminal */
@@ -135,6 +140,8 @@ bool asb_job_input_consumed(struct asb_job *job, uint64_t consumed, uint64_t lim
 void asb_job_input_stop(struct asb_job *job); /* nobody reads it any more */
 /* The description, and START. */
 void asb_job_send_spec(struct asb_job *job);
+/* Asks for a detached job, without credit: where it begins is not known before the answer. */
+void asb_job_send_attach(struct asb_job *job);
 void asb_job_send_ack(struct asb_session *session, uint32_t channel);
 /* On a new connection: queues what the shim may not have heard. */
 void asb_job_again(struct asb_job *job);
@@ -143,6 +150,8 @@ void asb_job_again(struct asb_job *job);
 
 /* The job has ended in whatever way: nothing more is sent for it. */
 void asb_job_settle(struct asb_job *job, enum asb_job_state state);
+/* The attributes of an exit record. False: malformed, or not complete. */
+bool asb_job_record(const uint8_t *bytes, size_t n, struct asb_exit_record *record);
 /* Says why no exit status came and ends the job. */
 void asb_job_lose(struct asb_job *job, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -161,6 +170,11 @@ void asb_session_forget(struct asb_session *session, struct asb_job *job);
 void asb_session_lose_jobs(struct asb_session *session, const struct asb_error *why);
 /* The shim has greeted: a job that was held is sent, or refused when it needs what isn't there. */
 void asb_job_unhold(struct asb_job *job);
+
+/* A job that nobody has heard of, on a channel of its own. */
+struct asb_job *asb_job_new(struct asb_session *session, const struct asb_job_spec *spec);
+/* Whether jobs can be started. */
+bool asb_session_open(const struct asb_session *session, struct asb_error *err);
 
 /* --- job_frame.c --- */
 
@@ -191,6 +205,13 @@ bool asb_session_too_quiet(const struct asb_session *session);
 /* Queues a PING when one is due. */
 void asb_session_beat(struct asb_session *session);
 int64_t asb_session_next_beat(const struct asb_session *session); /* in time of now_ms */
+
+/* --- detached.c --- */
+
+/* Queues the question again, on a new connection. */
+void asb_listing_again(struct asb_session *session);
+/* Takes LISTED or LIST_END. False: broken. */
+bool asb_listing_frame(struct asb_session *session, const struct asb_frame *frame);
 
 /* --- session_frame.c --- */
 

@@ -49,6 +49,11 @@ static int put_terminal(struct asb_buffer *out, const struct asb_job_spec *spec)
 	return put_uint(out, ASB_SPEC_SIZE, 4, size);
 }
 
+static int put_detached(struct asb_buffer *out, const struct asb_job_spec *spec)
+{
+	return spec->detach ? put_uint(out, ASB_SPEC_DETACH, 1, 1) : 0;
+}
+
 int asb_spec_encode(const struct asb_job_spec *spec, struct asb_buffer *out, struct asb_error *err)
 {
 	bool fits = put_list(out, ASB_SPEC_ARG, spec->line == NULL ? spec->argv : NULL) == 0 &&
@@ -56,7 +61,7 @@ int asb_spec_encode(const struct asb_job_spec *spec, struct asb_buffer *out, str
 		    put_list(out, ASB_SPEC_ENV, spec->env) == 0 &&
 		    put_text(out, ASB_SPEC_CWD, spec->cwd) == 0 &&
 		    put_uint(out, ASB_SPEC_STDIN, 1, spec->has_stdin) == 0 &&
-		    put_terminal(out, spec) == 0 &&
+		    put_terminal(out, spec) == 0 && put_detached(out, spec) == 0 &&
 		    put_uint(out, ASB_SPEC_TIMEOUT_MS, 8, (uint64_t)spec->timeout_ms) == 0 &&
 		    put_uint(out, ASB_SPEC_STDOUT_LIMIT, 8, ASB_SESSION_WINDOW) == 0 &&
 		    put_uint(out, ASB_SPEC_STDERR_LIMIT, 8, ASB_SESSION_WINDOW) == 0;
