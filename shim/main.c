@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "connect") == 0 && strcmp(argv[2], "mux") == 0)
 		return asb_connect_mux();
-	asb_say("usage: " ASB_PROGRAM_NAME " init | connect [mux] | version | put ... | get ... | forward ...");
+	asb_say("usage: " ASB_PROGRAM_NAME
+		" init | connect [mux] | version | put ... | get ... | forward ...");
 	return EXIT_USAGE;
 }
