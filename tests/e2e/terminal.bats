@@ -23,7 +23,7 @@ bring_programs() { # into /workspace of the sandbox, with their libraries
   tar -C programs -c vim less lib | asb exec "$BOX" -i -- tar -x -C /workspace
 }
 
-t() { tmux -L "$BOX-$BATS_TEST_NUMBER" "$@"; } # a server for each test: the last one may still be going away
+t() { tmux -S "$BATS_TEST_TMPDIR/tmux" "$@"; } # a server for each test: the last one may still be going away
 
 setup() { # a terminal of 30 lines and 100 columns with a shell in it
   t -f /dev/null new-session -d -x 100 -y 30 \
