@@ -20,6 +20,7 @@
 #define WAIT_MS 2000	/* for PID 1's socket */
 #define WAIT_FIRST_MS 5 /* first pause, doubled each time */
 #define WAIT_LONGEST_MS 160
+#define STUCK_MS 10000 /* for somebody to take what PID 1 said before it hung up */
 
 static uint8_t up_bytes[BUFFER];
 static uint8_t down_bytes[BUFFER];
@@ -78,7 +79,7 @@ int asb_connect_reach(void)
 
 enum { IN, OUT, SOCKET, FDS };
 
-static void prepare(struct pollfd fds[FDS], int sock, const struct asb_relay *up,
+static void prepare(struct pollfd fds[FDS], int sock, bool gone, const struct asb_relay *up,
 		    const struct asb_relay *down)
 {
 	short events = 0;
@@ -87,27 +88,32 @@ static void prepare(struct pollfd fds[FDS], int sock, const struct asb_relay *up
 		events |= POLLIN;
 	if (asb_ring_used(&up->ring) > 0)
 		events |= POLLOUT;
-	/* A descriptor that nothing can be done with is left out: its hang-up would wake us for
-	 * ever. */
+	/* A descriptor that nothing can be done with is left out, or its hang-up would wake us for
+	 * ever; that of the socket once it is known. */
 	fds[IN] = (struct pollfd){.fd = asb_relay_wants(up) ? STDIN_FILENO : -1, .events = POLLIN};
-	fds[SOCKET] = (struct pollfd){.fd = events != 0 ? sock : -1, .events = events};
+	fds[SOCKET] = (struct pollfd){.fd = events != 0 || !gone ? sock : -1, .events = events};
 	/* Without POLLOUT this only tells that nobody reads stdout any more. */
 	fds[OUT] = (struct pollfd){.fd = STDOUT_FILENO,
 				   .events = asb_ring_used(&down->ring) > 0 ? POLLOUT : 0};
 }
 
+/* A stream whose other end is lost may never end for us: nobody reads our stdout, and nobody closes
+ * it. PID 1 hangs up on such a client (another connection took its place, or it is silent), and
+ * what it has said then need not wait for ever. */
 static int copy(int sock)
 {
 	struct asb_relay up, down;
-	bool shut = false;
+	bool shut = false, gone = false;
 
 	asb_relay_init(&up, up_bytes, BUFFER);
 	asb_relay_init(&down, down_bytes, BUFFER);
 	for (;;) {
 		struct pollfd fds[FDS];
 
-		prepare(fds, sock, &up, &down);
-		(void)asb_loop_wait(fds, FDS, -1);
+		prepare(fds, sock, gone, &up, &down);
+		if (asb_loop_wait(fds, FDS, gone ? STUCK_MS : -1) == 0)
+			return EXIT_FAILED;
+		gone |= (fds[SOCKET].revents & POLLHUP) != 0;
 		if (fds[IN].revents != 0)
 			asb_relay_take(&up, STDIN_FILENO);
 		if (fds[SOCKET].revents != 0 && asb_relay_wants(&down))

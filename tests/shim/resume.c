@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -311,6 +312,38 @@ static void a_new_connection_takes_over(void **state)
 	assert_int_equal(runs("t"), 1);
 }
 
+/* Nor does anybody close its stdin and stdout: it leaves all the same, or a sandbox would fill with
+ * them. */
+static void a_connect_that_nobody_reads_leaves(void **state)
+{
+	struct suite *s = *state;
+	struct client *c = &s->client;
+	struct job *yes[MANY]; /* together more than its buffer and two pipes hold */
+	struct client *old = malloc(sizeof(*old));
+	long long end = now_ms() + 2 * WAIT_MS;
+
+	assert_non_null(old);
+	for (int i = 0; i < MANY; i++)
+		yes[i] = job_line(c, "exec yes");
+	client_until(c, &yes[MANY - 1]->started);
+	*old = *c;
+	client_resume(c, &s->box, ASB_RESUME_KNOWN);
+	client_until(c, &c->hello);
+	while (waitpid(old->pid, NULL, WNOHANG) == 0) {
+		if (now_ms() > end)
+			fail_msg("connect stays");
+		(void)client_step(c, 100);
+	}
+	(void)close(old->to);
+	(void)close(old->from);
+	free(old);
+	for (int i = 0; i < MANY; i++) {
+		job_signal(c, yes[i], "KILL");
+		job_wait(c, yes[i]);
+		assert_true(yes[i]->output[0].total == yes[i]->record.stdout_bytes);
+	}
+}
+
 static void an_expired_session_is_not_there(void **state)
 {
 	struct suite *s = *state;
@@ -461,6 +494,7 @@ int asb_test_resume(void)
 		RESUME_TEST(an_exit_waits_for_its_client),
 		RESUME_TEST(a_refusal_is_kept_until_acknowledged),
 		RESUME_TEST(a_new_connection_takes_over),
+		RESUME_TEST(a_connect_that_nobody_reads_leaves),
 		RESUME_TEST(an_expired_session_is_not_there),
 		RESUME_TEST(a_session_exists_as_hello_says),
 		RESUME_TEST(another_pid_1_is_told_apart),
