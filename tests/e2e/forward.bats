@@ -49,9 +49,10 @@ serve() { # serve BOX PORT MODE: it goes on listening when its starter is gone
   within 40 asb exec "$1" -- test -e "/tmp/ready-$2"
 }
 forward() { # forward ARG...: in the background, until its ports are listened on
+  rm -f said problems # of the test before
   KUBECONFIG=$USER_KUBECONFIG env --default-signal=INT kubectl-agentsandbox port-forward -n $NS "$@" >said 2>problems 3>&- &
   plugin=$!
-  within 40 grep -q '^Forwarding from 127' said
+  within 40 grep -qs '^Forwarding from 127' said
 }
 port() { sed -n "s/^Forwarding from 127.0.0.1:\([0-9]*\) -> $1\$/\1/p" said; } # the local one
 client() { timeout 60 perl client "$@"; }
@@ -121,6 +122,6 @@ teardown() {
   run -2 asb port-forward "$BOX" 70000
   run -2 asb port-forward "$BOX" 80 --address nowhere.test
   forward "$BOX" :9
-  run -125 asb port-forward "$BOX" "$(port 9):9"
+  run -125 timeout 60 kubectl-agentsandbox --kubeconfig "$USER_KUBECONFIG" port-forward -n $NS "$BOX" "$(port 9):9"
   [[ "$output" == *"can't be listened on"* ]]
 }

@@ -14,11 +14,12 @@ session() { asb session "$BOX"; }
 of() { jq -c "select(.id == $1)" "$2"; } # of ID FILE: its events
 text() { jq -j "select(.id == $1 and .event == \"$2\").text" "$3"; }
 in_background() { # in_background FIFO BOX: with stdin, which a shell's background job has not by itself
+  rm -f events errors # of the test before
   KUBECONFIG=$USER_KUBECONFIG kubectl-agentsandbox session -n $NS "$2" <"$1" >events 2>errors 3>&- 7>&- &
   plugin=$!
   exec 7>"$1"
 }
-has_event() { grep -q "\"event\":\"$1\"" "$2"; }
+has_event() { grep -qs "\"event\":\"$1\"" "$2"; }
 
 @test "session: commands run as exec runs them, each with its own output and status" {
   run -0 --separate-stderr session <<'END'
@@ -57,13 +58,13 @@ END
   in_background lines "$BOX"
   echo '{"id":"py","line":"trap \"echo caught; exit 4\" INT; while read -r x; do echo \"got $x\"; done; echo end; sleep 100","stdinOpen":true}' >&7
   echo '{"id":"py","stdin":"one\n"}' >&7
-  within 20 grep -q 'got one' events
+  within 40 grep -qs 'got one' events
   echo '{"id":"py","stdin":"two\n","stdinOpen":false}' >&7
-  within 20 grep -q 'end' events
+  within 40 grep -qs 'end' events
   echo '{"id":"py","signal":"INT"}' >&7
-  within 20 has_event exit events
+  within 40 has_event exit events
   exec 7>&-
-  ends_with 0 20
+  ends_with 0 40
   [ "$(text '"py"' stdout events)" = $'got one\ngot two\nend\ncaught' ]
   [ "$(jq -r 'select(.event == "exit").exitCode' events)" = 4 ]
 }
@@ -108,16 +109,16 @@ END
   mkfifo more
   in_background more "$BOX"
   echo '{"id":1,"argv":["sleep","1234"]}' >&7
-  within 20 has_event started events
+  within 40 has_event started events
   kill -TERM $plugin
-  ends_with 143 20
+  ends_with 143 40
   exec 7>&-
-  within 20 no_sleep
+  within 40 no_sleep
   victim=e2e-session-victim-$$
   asb run -q --name "$victim" --keep true
   in_background more "$victim"
   echo '{"id":1,"argv":["sleep","1234"]}' >&7
-  within 20 has_event started events
+  within 40 has_event started events
   remove "$victim"
   ends_with 125 40
   exec 7>&-
