@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jobs.c - `jobs`, `wait` and `kill`: commands that were started with `exec --detach`. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ static void print_json(const struct asb_listing *listing)
 static void add_row(struct asb_table *table, const struct asb_listed *job, int64_t now_ms)
 {
 	char id[ASB_JOB_ID_TEXT], age[ASB_AGE_SIZE], words[64] = "running";
-	ASB_TEXT output = asb_strf("%llu", (unsigned long long)(job->end[1] + job->end[2]));
+	ASB_TEXT output = asb_strf("%" PRIu64, job->end[ASB_STDOUT] + job->end[ASB_STDERR]);
 	const char *cells[] = {id,  words,  job->detached ? "detached" : "attached",
 			       age, output, job->command};
 

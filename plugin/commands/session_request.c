@@ -257,7 +257,7 @@ const char *asb_request_signal(const char *name)
 static int take_signal(struct asb_request *request, struct asb_error *err)
 {
 	static const char *const known[] = {"id", "signal", NULL};
-	const char *name = NULL;
+	const char *name = "";
 
 	request->kind = ASB_REQUEST_SIGNAL;
 	if (check_members(request, known, "a signal", err) != 0 ||
