@@ -81,7 +81,8 @@ int asb_run_open_client(struct asb_run *run, struct asb_error *err)
 	run->http = asb_http_new(&run->kubeconfig, err);
 	if (run->http == NULL)
 		return -1;
-	return asb_run_has_command(run) ? asb_run_prepare_stream(run, err) : 0;
+	/* What waits for a container has time enough later, and the API server little now. */
+	return run->lasts && asb_run_has_command(run) ? asb_run_prepare_stream(run, err) : 0;
 }
 
 int asb_run_open(struct asb_run *run, const struct asb_context *context, struct asb_error *err)
@@ -100,6 +101,16 @@ static int prepare(struct asb_run *run, struct asb_error *err)
 	return asb_run_interrupted(run) ? -1 : rc;
 }
 
+/* While others make the sandbox: the connection, for the moment when its container runs. */
+static int use_the_time(struct asb_run *run, struct asb_error *err)
+{
+	if (run->used_time || run->lasts || run->early_pod != NULL || !asb_run_has_command(run) ||
+	    !asb_sandbox_settled(run->sandbox))
+		return 0;
+	run->used_time = true;
+	return asb_run_prepare_stream(run, err);
+}
+
 static int wait_for(struct asb_run *run, enum asb_sandbox_phase phase, struct asb_error *err)
 {
 	while (asb_sandbox_phase(run->sandbox) < phase || !asb_sandbox_settled(run->sandbox)) {
@@ -107,7 +118,8 @@ static int wait_for(struct asb_run *run, enum asb_sandbox_phase phase, struct as
 		int timeout = asb_sandbox_timeout(run->sandbox);
 
 		if (asb_http_poll(run->http, &fd, 1, timeout, err) != 0 ||
-		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0)
+		    asb_run_interrupted(run) || asb_sandbox_step(run->sandbox, err) != 0 ||
+		    use_the_time(run, err) != 0)
 			return -1;
 		asb_run_connect_early(run, asb_sandbox_promised_pod(run->sandbox));
 	}

@@ -50,6 +50,7 @@ struct asb_run {
 	/* A connection to the API server for the exec stream, made before it is known where that
 	 * leads; NULL: none, or it was taken. */
 	struct asb_exec *prepared;
+	bool used_time; /* it was made while the sandbox was, or is not needed */
 	/* While the command runs: it, and our terminal, if it has one too. */
 	struct asb_job *job;
 	struct asb_terminal *terminal;

@@ -49,6 +49,20 @@ lines_of() { # lines_of HEADING COUNT: runs each; there are at least COUNT
   [ -z "$(ls)" ]
 }
 
+@test "work in a sandbox" { # in one shell, as its variable wants it; a forward would stay until it is interrupted
+  local script
+  mkdir src && echo hello >src/notes.txt
+  script=$(typed "Work in a sandbox" | sed -E "s/^(kubectl agentsandbox port-forward .*)/timeout --preserve-status -s INT 5 \\1 \\&\& echo forwarded/")
+  KUBECONFIG=$USER_KUBECONFIG run -0 --separate-stderr bash -ec "$script" </dev/null
+  echo "$output" "$stderr"
+  [ "$(<notes.txt)" = hello ]
+  [[ "$output" == *Forwarding*:8080*forwarded* ]]
+  [[ "$output" == *running*$'\ndone\n'* ]]
+  [[ "$output" == *'"text":"'*src* ]]
+  [[ "$output" == *"\"$BOX\" deleted"* ]]
+  gone "$BOX"
+}
+
 @test "sandboxes that stay" {
   run lines_of "Sandboxes that stay" 8
   echo "$output"
