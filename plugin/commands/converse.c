@@ -319,19 +319,18 @@ static int open_connection(struct asb_run *run, struct asb_connection *connectio
 
 int asb_run_converse(struct asb_run *run, struct asb_error *err)
 {
-	struct asb_connection connection;
+	struct asb_connection *connection = &run->connection;
 	struct asb_terminal terminal;
 	int rc;
 
 	asb_terminal_init(&terminal, STDIN_FILENO);
 	run->terminal = run->plan.job.tty ? &terminal : NULL;
-	if (open_connection(run, &connection, err) != 0)
+	if (open_connection(run, connection, err) != 0)
 		return -1;
-	connection.give_up_ms = run->give_up_ms;
-	connection.changed = on_changed;
-	connection.context = run;
-	rc = go_through(run, &connection, err);
-	asb_connection_close(&connection);
+	connection->give_up_ms = run->give_up_ms;
+	connection->changed = on_changed;
+	connection->context = run;
+	rc = go_through(run, connection, err);
 	run->terminal = NULL;
 	return rc;
 }

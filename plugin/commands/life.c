@@ -179,6 +179,7 @@ static void print_json(const struct asb_run *run, const struct asb_error *err)
 
 void asb_run_release(struct asb_run *run)
 {
+	asb_connection_close(&run->connection);
 	asb_connection_close(&run->early);
 	asb_exec_close(run->prepared);
 	free(run->early_pod);

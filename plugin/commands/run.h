@@ -47,6 +47,7 @@ struct asb_run {
 	void (*began)(void *context);		 /* the command runs; NULL: nobody is told */
 	void *began_context;
 	struct asb_attach *attach; /* of the command that runs, else NULL */
+	struct asb_connection connection; /* of the command; closed behind the deletion */
 	/* A connection to the API server for the exec stream, made before it is known where that
 	 * leads; NULL: none, or it was taken. */
 	struct asb_exec *prepared;

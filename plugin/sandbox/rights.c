@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/sandbox/rights.h"
 
+#include "plugin/kube/access_rules.h"
 #include "plugin/sandbox/resources.h"
 #include "plugin/sandbox/spec.h"
 
@@ -67,6 +68,26 @@ static bool is_asked(const struct asb_rights *rights, size_t i)
 	return table[i].needs[rights->purpose] != NO;
 }
 
+static bool all_there(const struct asb_access *asked, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!asked[i].allowed && !asked[i].optional)
+			return false;
+	}
+	return true;
+}
+
+/* What is about to be called missing is asked for by itself before. */
+static int ask(const struct asb_rights *rights, struct asb_http *http, struct asb_access *asked,
+	       size_t n, struct asb_error *err)
+{
+	int known = asb_access_rules(http, rights->namespace_, asked, n, err);
+
+	if (known < 0 || (known > 0 && all_there(asked, n)))
+		return known < 0 ? -1 : 0;
+	return asb_access_review(http, asked, n, err);
+}
+
 int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct asb_error *err)
 {
 	struct asb_access asked[ASB_RIGHTS];
@@ -77,7 +98,7 @@ int asb_rights_review(struct asb_rights *rights, struct asb_http *http, struct a
 		if (is_asked(rights, i))
 			asked[n++] = rights->items[i];
 	}
-	if (asb_access_review(http, asked, n, err) < 0) {
+	if (ask(rights, http, asked, n, err) < 0) {
 		if (err->http != 403)
 			return -1;
 		asb_error_clear(err);

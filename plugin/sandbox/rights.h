@@ -68,7 +68,8 @@ struct asb_rights {
 void asb_rights_init(struct asb_rights *rights, const char *namespace_, enum asb_purpose purpose);
 
 /*
- * Asks the API server for those that the purpose has a use for; the others stay denied. A server
+ * Asks the API server for those that the purpose has a use for; the others stay denied: in one
+ * question for all (access_rules.h), one by one where that does not tell, or not enough. A server
  * that doesn't let us ask (403) is taken as "everything": what is missing then shows when it is
  * used. -1 when the question could not be asked otherwise.
  */

@@ -177,7 +177,7 @@ plain_run() { # plain_run CONFIG ARG...: `run` as that configuration's user prin
   plugin_answer "$(user_token)"
   counting "$BATS_TEST_TMPDIR/answer"
   as_user "$BATS_TEST_TMPDIR/config" run -v=10 --name "$name" true >"$log" 2>&1
-  grep -q "POST $SERVER/apis/authorization.k8s.io/v1/selfsubjectaccessreviews 201 in " "$log"
+  grep -q "POST $SERVER/apis/authorization.k8s.io/v1/selfsubjectrulesreviews 201 in " "$log"
   grep -q '^> Authorization: <masked>' "$log"
   for flags in "--user basic" "--user ecdata" "--user certtoken" "--user file" "--user oidc" "--user exec" "--user as" \
     "--token wr0ng-token" "--user basic --password s3cret-password --username joe" "--user execasuser"; do

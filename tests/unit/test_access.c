@@ -10,6 +10,7 @@
 
 #include "plugin/base/json.h"
 #include "plugin/kube/access.h"
+#include "plugin/kube/access_rules.h"
 #include "tests/unit/fake_server.h"
 
 #define SANDBOX(the_verb)                                                              \
@@ -195,6 +196,103 @@ static void a_question_that_is_refused_is_an_error(void **state)
 	assert_false(rights[0].allowed);
 }
 
+/* ---- by rules ---- */
+
+static bool tell_rules(void *context, const struct fake_request *request)
+{
+	if (strcmp(request->path, "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews") != 0 ||
+	    strstr(request->body, "\"spec\":{\"namespace\":\"ns\"}") == NULL)
+		fake_answer(request, 400, "", "");
+	else
+		fake_answer(request, 201, "", context);
+	return true;
+}
+
+static int ask_rules(const char *answer, struct asb_access *rights, size_t n, struct asb_error *err)
+{
+	struct fake_server server;
+	struct asb_kubeconfig kubeconfig = {.server = server.url};
+	struct asb_http *http;
+	int rc;
+
+	fake_start(&server, answer == NULL ? refuse : tell_rules, (void *)answer);
+	http = asb_http_new(&kubeconfig, err);
+	assert_non_null(http);
+	rc = asb_access_rules(http, "ns", rights, n, err);
+	asb_http_free(http);
+	fake_stop(&server);
+	return rc;
+}
+
+#define POD_EXEC                                                                       \
+	{                                                                              \
+		.group = "", .resource = "pods", .subresource = "exec", .verb = "get", \
+		.namespace_ = "ns"                                                     \
+	}
+#define RULES(list) "{\"status\":{\"incomplete\":false,\"resourceRules\":[" list "]}}"
+
+static void rules_tell_as_rbac_matches_them(void **state)
+{
+	static const struct {
+		const char *rule;
+		bool create, get, exec;
+	} cases[] = {
+		{"{\"verbs\":[\"get\"],\"apiGroups\":[\"agents.x-k8s.io\"],\"resources\":["
+		 "\"sandboxes\"]}",
+		 false, true, false},
+		{"{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}", true, true,
+		 true},
+		{"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", false,
+		 false, false},
+		{"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/exec\"]}", false,
+		 false, true},
+		{"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*/exec\"]}", false,
+		 false, true},
+		{"{\"verbs\":[\"*\"],\"apiGroups\":[\"agents.x-k8s.io\"],\"resources\":["
+		 "\"sandboxes\"],"
+		 "\"resourceNames\":[\"one\"]}",
+		 false, false, false},
+		{"{\"verbs\":[\"*\"],\"apiGroups\":[\"apps\"],\"resources\":[\"*\"]}", false, false,
+		 false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct asb_access rights[] = {SANDBOX("create"), SANDBOX("get"), POD_EXEC};
+		struct asb_error err = ASB_ERROR_INIT;
+		ASB_TEXT answer = asb_strf(RULES("%s"), cases[i].rule);
+
+		assert_int_equal(ask_rules(answer, rights, 3, &err), 1);
+		assert_int_equal(rights[0].allowed, cases[i].create);
+		assert_int_equal(rights[1].allowed, cases[i].get);
+		assert_int_equal(rights[2].allowed, cases[i].exec);
+	}
+}
+
+static void rules_that_are_not_whole_tell_nothing(void **state)
+{
+	static const char *const answers[] = {
+		"{\"status\":{\"incomplete\":true,\"resourceRules\":[{\"verbs\":[\"*\"],"
+		"\"apiGroups\":[\"*\"],"
+		"\"resources\":[\"*\"]}]}}",
+		"{\"status\":{\"resourceRules\":[]}}",
+		"{\"status\":{\"incomplete\":false}}",
+		"{\"status\":{\"incomplete\":false,\"resourceRules\":[],\"evaluationError\":\"no\"}"
+		"}",
+	};
+	struct asb_access right = SANDBOX("create");
+	struct asb_error err = ASB_ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		assert_int_equal(ask_rules(answers[i], &right, 1, &err), 0);
+		assert_false(right.allowed);
+		assert_false(asb_failed(&err));
+	}
+	assert_int_equal(ask_rules(NULL, &right, 1, &err), -1);
+	assert_int_equal(err.http, 401);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +302,8 @@ int main(void)
 		cmocka_unit_test(another_set_of_rights_has_another_name),
 		cmocka_unit_test(each_right_gets_its_own_answer),
 		cmocka_unit_test(a_question_that_is_refused_is_an_error),
+		cmocka_unit_test(rules_tell_as_rbac_matches_them),
+		cmocka_unit_test(rules_that_are_not_whole_tell_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

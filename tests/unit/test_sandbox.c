@@ -137,6 +137,10 @@ static bool handle_post(struct world *world, const struct fake_request *request)
 		answer_review(world, request);
 		return true;
 	}
+	if (strstr(request->path, "selfsubjectrulesreviews") != NULL) {
+		fake_answer(request, 201, "", "{\"status\":{\"incomplete\":true}}");
+		return true;
+	}
 	if (strcmp(kind, "Sandbox") == 0) {
 		note(world, "POST", "sandbox");
 		return post_sandbox(world, request);
