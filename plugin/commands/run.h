@@ -46,7 +46,7 @@ struct asb_run {
 	const struct asb_run_shortcut *shortcut; /* borrowed; NULL: there is none */
 	void (*began)(void *context);		 /* the command runs; NULL: nobody is told */
 	void *began_context;
-	struct asb_attach *attach; /* of the command that runs, else NULL */
+	struct asb_attach *attach;	  /* of the command that runs, else NULL */
 	struct asb_connection connection; /* of the command; closed behind the deletion */
 	/* A connection to the API server for the exec stream, made before it is known where that
 	 * leads; NULL: none, or it was taken. */
