@@ -68,8 +68,7 @@ teardown_file() {
   [ "$(jq -r '.sandbox + " " + (.exitCode | tostring)' <<<"$output")" = "$BOX 3" ]
 }
 
-@test "exec: a sandbox takes more commands one after another than it can hold at once, and ends what each leaves" {
-  for ((i = 0; i < 20; i++)); do asb exec "$BOX" -- true; done # the shim has room for 16 clients
+@test "exec: what a command leaves running ends with it" {
   asb exec "$BOX" 'sleep 1000 & true'
   within 60 no_sleep
 }
