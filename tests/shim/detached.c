@@ -166,7 +166,8 @@ static void a_reader_comes_and_goes(void **state)
 	struct client *c = &s->client;
 	struct job *job = leave(c,
 				"while [ ! -e /tmp/asb-go ]; do sleep 0.02; done; "
-				"seq 100000; exit 2",
+				"seq 100000; while [ -e /tmp/asb-go ]; do sleep 0.02; done; "
+				"exit 2",
 				NULL);
 	struct job *first = job_attach(c, job->id, 0);
 	struct job *second;
@@ -179,6 +180,7 @@ static void a_reader_comes_and_goes(void **state)
 	second = job_attach(&s->other, job->id, 0);
 	client_until(c, &first->detached);
 	assert_false(first->record.present);
+	(void)run_line(c, "rm /tmp/asb-go");
 	job_wait(&s->other, second);
 	assert_int_equal(second->record.code, 2);
 	assert_true(second->output[0].total == second->record.stdout_bytes);
@@ -192,7 +194,6 @@ static void a_reader_comes_and_goes(void **state)
 	assert_string_equal(first->output[0].bytes, "00\n");
 	s->other.jobs[s->other.job_count++] = second;
 	client_close(&s->other);
-	(void)run_line(c, "rm /tmp/asb-go");
 }
 
 static void a_reader_that_stops_ends_nothing(void **state)
