@@ -158,7 +158,9 @@ int asb_sandbox_step(struct asb_sandbox *sandbox, struct asb_error *err)
 {
 	if (sandbox->kind->step(sandbox, err) < 0)
 		return -1;
-	if (sandbox->leased && !sandbox->resting)
+	/* Who rests asks for nothing, but hears what he has asked for: an old answer must not be
+	 * taken for news later. */
+	if (sandbox->leased && (!sandbox->resting || sandbox->lease.running))
 		step_lease(sandbox);
 	if (sandbox->observer.uid != NULL) {
 		if (step_observer(sandbox, err) < 0)

@@ -224,7 +224,7 @@ no_socket_in() { [ -z "$(ls -A "$1")" ]; }
   [ "$(end_of "$BOX")" = "$soon" ] || moved "$soon" # a command may have been in time
   admin -n $NS patch sandbox "$BOX" --type merge -p "{\"spec\":{\"shutdownTime\":\"$soon\"}}" >/dev/null
   held_plugin exec "$BOX" 'until [ -e go ]; do sleep 0.1; done; rm go'
-  within 40 moved "$soon"
+  within 60 moved "$soon"
   held exec "$BOX" 'touch go'
   ends_with 0 60
   admin -n $NS patch sandbox "$BOX" --type merge \
